@@ -1,0 +1,93 @@
+"""What the agent needs to know of an environment, and nothing more.
+
+An agent has no special case for any environment: templates, action grammar, page types and the
+full mark come from here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from rememberer_nb.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One environment as prompts and replies see it.
+
+    Parameters
+    ----------
+    name : the registered name ("webshop").
+    introduction : tells the LLM where it is and what it may do; ends without a newline.
+    full_mark : the total reward of a solved task; values in prompts share its unit.
+    action_pattern : finds everything in free text that is written like an action; group 0 is it.
+    placeholders : parts of available actions that stand for free text ("<keywords>").
+    page_type : observation -> name of the kind of page, "" where there are no kinds.
+    is_case_sensitive : whether actions that differ in case alone are different actions.
+
+    Examples
+    --------
+    >>> from rememberer_nb.envs.webshop.profile import WEBSHOP
+    >>> WEBSHOP.match("click[Buy Now]", ("click[buy now]", "click[< prev]"))
+    'click[buy now]'
+    >>> WEBSHOP.match("search[Red Lamp]", ("search[<keywords>]",))
+    'search[Red Lamp]'
+    >>> WEBSHOP.match("click[moon]", ("click[buy now]",)) is None
+    True
+    """
+
+    name: str
+    introduction: str
+    full_mark: float
+    action_pattern: re.Pattern[str]
+    placeholders: tuple[str, ...]
+    page_type: Callable[[str], str]
+    is_case_sensitive: bool = False
+
+    def is_template(self, action: str) -> bool:
+        """Whether an available action holds a placeholder, so that it cannot be taken as it is."""
+        return any(placeholder in action for placeholder in self.placeholders)
+
+    def match(self, action: str, available_actions: Iterable[str]) -> str | None:
+        """The available action that `action` means, with placeholders filled; None if none."""
+        wanted = self._fold(action)
+        templates = []
+        for candidate in available_actions:
+            if self.is_template(candidate):
+                templates.append(candidate)
+            elif self._fold(candidate) == wanted:
+                return candidate
+        return next((a for t in templates if (a := self._fill(t, action)) is not None), None)
+
+    def _fold(self, action: str) -> str:
+        text = " ".join(action.split())
+        return text if self.is_case_sensitive else text.lower()
+
+    def _fill(self, template: str, action: str) -> str | None:
+        for placeholder in self.placeholders:
+            before, found, after = template.partition(placeholder)
+            text = action.strip()
+            fits = len(text) > len(before) + len(after)
+            head, tail = self._fold(text[: len(before)]), self._fold(text[len(text) - len(after) :])
+            if found and fits and head == self._fold(before) and tail == self._fold(after):
+                filled = text[len(before) : len(text) - len(after)].strip()
+                return before + filled + after if filled else None
+        return None
+
+
+_PROFILES: dict[str, Callable[[], Profile]] = {}
+
+
+def register_profile(name: str, load: Callable[[], Profile]) -> None:
+    """Make a profile known by name; `load` runs when it is first asked for."""
+    _PROFILES[name] = load
+
+
+def get_profile(name: str) -> Profile:
+    """The profile of that name, or a `ConfigError` that lists the names there are."""
+    if name not in _PROFILES:
+        known = ", ".join(sorted(_PROFILES))
+        raise ConfigError(f"no environment profile is named {name!r}; known: {known}")
+    return _PROFILES[name]()
