@@ -1,0 +1,36 @@
+"""Shared fixtures and options."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+_HERE = Path(__file__).resolve().parent
+
+settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+settings.load_profile("suite")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where the recorded conformance vectors are."""
+    default = os.environ.get("REMEMBERER_CONFORMANCE_DIR") or _HERE.parent.parent / "shared/data"
+    parser.addoption(
+        "--conformance-dir",
+        type=Path,
+        default=Path(default),
+        help="folder of recorded vectors (default: $REMEMBERER_CONFORMANCE_DIR or ../shared/data)",
+    )
+
+
+@pytest.fixture(scope="session")
+def conformance_dir(request: pytest.FixtureRequest) -> Path:
+    """The folder of recorded vectors; skips where it is absent."""
+    folder = request.config.getoption("--conformance-dir")
+    if not folder.is_dir():
+        pytest.skip(f"no recorded vectors in {folder}: give --conformance-dir")
+    return folder
