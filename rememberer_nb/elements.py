@@ -114,7 +114,9 @@ class Record:
     @property
     def best(self) -> ActionValue | None:
         """The action with the highest q value (ties: visits, then text), None without actions."""
-        return min(self.action_values, default=None, key=lambda v: (-v.q_value, -v.n_visits, v.action))
+        return min(
+            self.action_values, default=None, key=lambda v: (-v.q_value, -v.n_visits, v.action)
+        )
 
     @property
     def max_q(self) -> float:
@@ -128,13 +130,17 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A retrieved record with the parts of its score, each in [0, 1]; `rank` starts at 0."""
+    """A retrieved record with the parts of its score, each in [0, 1]; `rank` starts at 0.
+
+    `query` is the (task, observation) that was asked for.
+    """
 
     rank: int
     total: float
     task_similarity: float
     observation_similarity: float
     record: Record
+    query: tuple[str, str] = field(default=("", ""), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

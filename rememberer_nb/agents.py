@@ -1,0 +1,248 @@
+"""Agents behind one interface; every stage of a decision can be inspected.
+
+`PromptingAgent` asks an LLM; where its exemplars come from is a part of its own, so that
+Rememberer and its baselines differ in that part alone:
+
+    llm_only            `NoExemplars`
+    fixed_exemplars     `FixedExemplars`: the same few for every step
+    rememberer          `MemoryExemplars`: retrieved for the step at hand; learns
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from rememberer_nb.config import ExemplarConfig, PromptConfig, RetrievalConfig, RlemConfig
+from rememberer_nb.elements import Decision, Exemplar, Hit, LeftOut, Task
+from rememberer_nb.envs.profile import Profile
+from rememberer_nb.errors import LLMError, ReplyError
+from rememberer_nb.exemplars import select_exemplars
+from rememberer_nb.llms.protocol import LLM
+from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.prompts import CountTokens, build_prompt, estimate_tokens
+from rememberer_nb.replies import parse_reply
+
+Selection = tuple[tuple[Hit, ...], tuple[Exemplar, ...], tuple[LeftOut, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What an agent decides on: the task, what it sees, what it can do, what it did so far."""
+
+    task: Task
+    observation: str
+    available_actions: tuple[str, ...]
+    last_actions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepRandom:
+    """The randomness of one step: a seed for the LLM call and a generator for everything else."""
+
+    call_seed: int
+    rng: np.random.Generator = field(compare=False)
+
+
+class Agent(Protocol):
+    """Turns a situation into a decision.
+
+    `memory` is what the agent learns in, None if it does not learn; `rlem` says how.
+    """
+
+    name: str
+    memory: ExperienceMemory | None
+    rlem: RlemConfig
+
+    def decide(self, situation: Situation, random: StepRandom) -> Decision:
+        """Choose an action."""
+        ...
+
+
+class RandomAgent:
+    """Draws uniformly from the available actions; keywords come from the task's words.
+
+    >>> from rememberer_nb.envs.webshop.profile import WEBSHOP
+    >>> agent = RandomAgent(WEBSHOP)
+    >>> situation = Situation(Task("0", "a red lamp"), "[Search]", ("search[<keywords>]",))
+    >>> agent.decide(situation, StepRandom(0, np.random.default_rng(0))).action
+    'search[a red lamp]'
+    """
+
+    name = "random"
+    memory = None
+
+    def __init__(self, profile: Profile):
+        self.profile = profile
+        self.rlem = RlemConfig()
+
+    def decide(self, situation: Situation, random: StepRandom) -> Decision:
+        """Choose an action."""
+        return Decision(random_action(situation, self.profile, random.rng))
+
+
+def random_action(situation: Situation, profile: Profile, rng: np.random.Generator) -> str:
+    """A uniform draw from the available actions, templates filled with 1 to 4 words of the task."""
+    actions = situation.available_actions
+    if not actions:
+        return ""
+    action = actions[int(rng.integers(len(actions)))]
+    words = situation.task.text.split() or ["anything"]
+    for placeholder in profile.placeholders:
+        if placeholder in action:
+            n_words = int(rng.integers(1, min(4, len(words)) + 1))
+            start = int(rng.integers(len(words) - n_words + 1))
+            action = action.replace(placeholder, " ".join(words[start : start + n_words]))
+    return action
+
+
+class ExemplarSource(Protocol):
+    """Where the exemplars of a prompt come from."""
+
+    def select(self, situation: Situation, rng: np.random.Generator) -> Selection:
+        """Hits looked at, exemplars (the most similar first), and what was left out."""
+        ...
+
+
+class NoExemplars:
+    """No exemplars: the LLM alone."""
+
+    def select(self, situation: Situation, rng: np.random.Generator) -> Selection:
+        """Nothing."""
+        return (), (), ()
+
+
+class FixedExemplars:
+    """The same exemplars at every step."""
+
+    def __init__(self, exemplars: Sequence[Exemplar]):
+        self.exemplars = tuple(exemplars)
+
+    def select(self, situation: Situation, rng: np.random.Generator) -> Selection:
+        """The fixed exemplars."""
+        return (), self.exemplars, ()
+
+
+class MemoryExemplars:
+    """The records most similar to the situation, written as exemplars."""
+
+    def __init__(
+        self,
+        memory: ExperienceMemory,
+        profile: Profile,
+        retrieval: RetrievalConfig | None = None,
+        exemplar: ExemplarConfig | None = None,
+        count_tokens: CountTokens = estimate_tokens,
+    ):
+        self.memory = memory
+        self.profile = profile
+        self.retrieval = retrieval or memory.retrieval
+        self.exemplar = exemplar or ExemplarConfig()
+        self.count_tokens = count_tokens
+
+    def select(self, situation: Situation, rng: np.random.Generator) -> Selection:
+        """Retrieve and build."""
+        n_exemplars = self.retrieval.n_exemplars
+        hits = self.memory.retrieve(
+            situation.task.text,
+            situation.observation,
+            n_exemplars,
+            self.retrieval.task_weight,
+        )
+        return select_exemplars(
+            hits,
+            n_exemplars,
+            self.profile,
+            rng,
+            config=self.exemplar,
+            count_tokens=self.count_tokens,
+        )
+
+
+class PromptingAgent:
+    """Asks an LLM, with exemplars from a source.
+
+    Parameters
+    ----------
+    name : as it appears in tables.
+    llm, profile : the LLM and the environment's profile.
+    source : where exemplars come from.
+    memory : what the agent learns in while it is trained; None for agents that do not learn.
+
+    A reply without an available action, or an LLM that gives none, is recorded in
+    `Decision.error`; the action taken instead is a seeded uniform draw from the available ones.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        llm: LLM,
+        profile: Profile,
+        source: ExemplarSource | None = None,
+        *,
+        memory: ExperienceMemory | None = None,
+        rlem: RlemConfig | None = None,
+        prompt: PromptConfig | None = None,
+        count_tokens: CountTokens = estimate_tokens,
+    ):
+        self.name = name
+        self.llm = llm
+        self.profile = profile
+        self.source = source or NoExemplars()
+        self.memory = memory
+        self.rlem = rlem or RlemConfig()
+        self.prompt = prompt or PromptConfig()
+        self.count_tokens = count_tokens
+
+    def decide(self, situation: Situation, random: StepRandom) -> Decision:
+        """Retrieve, build, ask, read."""
+        hits, exemplars, left_out = self.source.select(situation, random.rng)
+        prompt = build_prompt(
+            self.profile,
+            situation.task.text,
+            situation.observation,
+            situation.available_actions,
+            exemplars=exemplars,
+            last_actions=situation.last_actions,
+            config=self.prompt,
+            left_out=left_out,
+            count_tokens=self.count_tokens,
+        )
+        reply, parsed, error = None, None, None
+        try:
+            reply = self.llm.complete(prompt, seed=random.call_seed)
+            parsed = parse_reply(reply.text, situation.available_actions, self.profile)
+        except (ReplyError, LLMError) as failure:
+            error = str(failure)
+        return Decision(
+            action=(
+                random_action(situation, self.profile, random.rng)
+                if parsed is None
+                else parsed.action
+            ),
+            rationale="" if parsed is None else parsed.rationale,
+            hits=hits,
+            exemplars=exemplars,
+            prompt=prompt,
+            reply=reply,
+            error=error,
+        )
+
+
+def rememberer(
+    llm: LLM,
+    profile: Profile,
+    memory: ExperienceMemory,
+    *,
+    name: str = "rememberer",
+    retrieval: RetrievalConfig | None = None,
+    exemplar: ExemplarConfig | None = None,
+    rlem: RlemConfig | None = None,
+    prompt: PromptConfig | None = None,
+) -> PromptingAgent:
+    """The agent of the paper: retrieved exemplars, and a memory that it learns in."""
+    source = MemoryExemplars(memory, profile, retrieval, exemplar)
+    return PromptingAgent(name, llm, profile, source, memory=memory, rlem=rlem, prompt=prompt)

@@ -1,0 +1,211 @@
+"""RLEM: n-step Q-learning on the experience memory (paper, section 3.2).
+
+`plan_targets` and `n_step_return` are pure; `EpisodeLearner` follows an episode as it happens and
+makes the updates. For transition i of an episode o_0, (a_0, r_0, o_1), ..., o_T:
+
+    target = Σ_{k<n} γ^k r_{i+k} + γ^n · max_a Q(g, o_{i+n}, a)
+
+as soon as o_{i+n} is seen and is not the last observation. At the end, what is left gets the plain
+discounted sum of the remaining rewards if the episode *terminated*; if a step limit *truncated* it,
+the last observation is bootstraped from, unless `bootstrap_truncated` is off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rememberer_nb.config import RlemConfig
+from rememberer_nb.elements import Record, Transition, Update
+from rememberer_nb.errors import ConfigError
+from rememberer_nb.memory import ExperienceMemory
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTarget:
+    """The target of transition `step`: rewards [step, stop), then Q at o_stop or nothing."""
+
+    step: int
+    stop: int
+    is_bootstrapped: bool
+
+
+def n_step_return(rewards: Sequence[float], gamma: float) -> float:
+    """G^(n) = Σ_k γ^k r_k.
+
+    >>> n_step_return([0.0, 0.0, 1.0], gamma=0.5)
+    0.25
+    """
+    return float(sum(gamma**k * reward for k, reward in enumerate(rewards)))
+
+
+def plan_targets(
+    n_steps: int, n_step: int | None, *, bootstrap_last: bool = False
+) -> tuple[PlannedTarget, ...]:
+    """The targets of a whole episode, in the order in which they are learnt.
+
+    Parameters
+    ----------
+    n_steps : T, the number of transitions.
+    n_step : n, or None for all remaining rewards.
+    bootstrap_last : whether the last observation o_T is bootstrapped from (truncated episodes).
+
+    Examples
+    --------
+    >>> for target in plan_targets(3, 2): print(target)
+    PlannedTarget(step=0, stop=2, is_bootstrapped=True)
+    PlannedTarget(step=1, stop=3, is_bootstrapped=False)
+    PlannedTarget(step=2, stop=3, is_bootstrapped=False)
+    """
+    n = n_steps if n_step is None else n_step
+    return tuple(
+        PlannedTarget(step, min(step + n, n_steps), step + n < n_steps or bootstrap_last)
+        for step in range(n_steps)
+    )
+
+
+class EpisodeLearner:
+    """Learns from one episode, transition by transition.
+
+    Parameters
+    ----------
+    memory : the memory to learn in.
+    task : the task's text g.
+    episode_id : for the update log.
+    config : γ, n, α and the switches.
+    rng : only used by double Q-learning with `table_choice="random"`.
+
+    Examples
+    --------
+    >>> memory = ExperienceMemory()
+    >>> learner = EpisodeLearner(memory, "g", "e0", RlemConfig(gamma=0.5, n_step=1))
+    >>> [u.target for u in learner.observe(Transition("o0", "a", 0.0, "o1"))]
+    [0.0]
+    >>> [u.target for u in learner.observe(Transition("o1", "b", 1.0, "end", terminated=True))]
+    [1.0]
+    """
+
+    def __init__(
+        self,
+        memory: ExperienceMemory,
+        task: str,
+        episode_id: str,
+        config: RlemConfig | None = None,
+        rng: np.random.Generator | None = None,
+    ):
+        self.memory = memory
+        self.task = task
+        self.episode_id = episode_id
+        self.config = config or RlemConfig()
+        self._rng = rng if rng is not None else np.random.default_rng(0)
+        self._transitions: list[Transition] = []
+        self._n_learnt = 0
+        self._is_over = False
+        if self.config.double != (memory.n_tables == 2):
+            raise ConfigError(
+                f"RlemConfig.double is {self.config.double}, but the memory keeps "
+                f"{memory.n_tables} value(s) per action"
+            )
+
+    def observe(self, transition: Transition) -> tuple[Update, ...]:
+        """Take in (o_t, a_t, r_t, o_{t+1}) and make the updates that have become possible."""
+        if self._is_over:
+            raise ValueError(f"episode {self.episode_id} is over: start a new learner")
+        self._transitions.append(transition)
+        n_seen = len(self._transitions)
+        self._is_over = transition.terminated or transition.truncated
+        if self._is_over:
+            bootstrap_last = transition.truncated and self.config.bootstrap_truncated
+            plan = plan_targets(n_seen, self.config.n_step, bootstrap_last=bootstrap_last)
+            return self._learn(plan[self._n_learnt :])
+        n = self.config.n_step
+        if n is None or n_seen < n:
+            return ()
+        # The observation just seen is o_{i+n}, and the episode goes on from it.
+        return self._learn((PlannedTarget(n_seen - n, n_seen, True),))
+
+    def _learn(self, plan: Sequence[PlannedTarget]) -> tuple[Update, ...]:
+        updates = tuple(self._update(target) for target in plan)
+        self._n_learnt += len(plan)
+        return updates
+
+    def _update(self, plan: PlannedTarget) -> Update:
+        memory, config = self.memory, self.config
+        transition = self._transitions[plan.step]
+        record_id = memory.insert(self.task, transition.observation, transition.available_actions)
+        # The visited action exists with q = 0 before the maximum is taken, so that a state that
+        # leads to itself bootstraps from at least 0.
+        memory.add_action(record_id, transition.action, transition.rationale)
+        value = memory.record(record_id).value_of(transition.action)
+        assert value is not None
+        table = self._choose_table(value.n_visits)
+        rewards = tuple(t.reward for t in self._transitions[plan.step : plan.stop])
+        target = n_step_return(rewards, config.gamma)
+        source, is_stand_in, bootstrap = None, False, None
+        if plan.is_bootstrapped:
+            source, is_stand_in = self._source(self._transitions[plan.stop - 1].next_observation)
+            bootstrap = _bootstrap_value(source, table)
+            target += config.gamma ** len(rewards) * bootstrap
+        q_before, n_before = value.tables[table]
+        rate = config.learning_rate or 1 / (n_before + 1)
+        update = Update(
+            update_id=memory.n_updates,
+            episode_id=self.episode_id,
+            step=plan.step,
+            record_id=record_id,
+            action=transition.action,
+            table=table,
+            rewards=rewards,
+            gamma=config.gamma,
+            bootstrap_value=bootstrap,
+            bootstrap_record_id=None if source is None else source.record_id,
+            is_stand_in=is_stand_in,
+            target=target,
+            learning_rate=rate,
+            q_before=q_before,
+            q_after=q_before + rate * (target - q_before),
+            n_visits=n_before + 1,
+        )
+        memory.apply(update, transition.reward)
+        return update
+
+    def _source(self, observation: str) -> tuple[Record, bool]:
+        """The record of o_{i+n}, or the most similar one, which stands in for it."""
+        record = self.memory.find(self.task, observation)
+        if record is not None:
+            return record, False
+        return next(self.memory.retrieve(self.task, observation, 1)).record, True
+
+    def _choose_table(self, n_visits: int) -> int:
+        if self.memory.n_tables == 1:
+            return 0
+        if self.config.table_choice == "random":
+            return int(self._rng.integers(2))
+        return n_visits % 2
+
+
+def _bootstrap_value(record: Record, table: int) -> float:
+    """max_a Q; with two tables the updated one chooses the action and the other values it."""
+    if not record.action_values or len(record.action_values[0].tables) == 1:
+        return record.max_q
+    chosen = min(record.action_values, key=lambda v: (-v.tables[table][0], v.action))
+    return chosen.tables[1 - table][0]
+
+
+def learn_episode(
+    memory: ExperienceMemory,
+    task: str,
+    transitions: Iterable[Transition],
+    *,
+    episode_id: str = "",
+    config: RlemConfig | None = None,
+    rng: np.random.Generator | None = None,
+) -> tuple[Update, ...]:
+    """Learn from a finished episode (off-policy: any agent's, or a log).
+
+    The last transition must be terminated or truncated. Nothing is committed.
+    """
+    learner = EpisodeLearner(memory, task, episode_id, config, rng)
+    return tuple(update for t in transitions for update in learner.observe(t))
