@@ -1,0 +1,74 @@
+"""REMEMBERER: an LLM agent that learns by reinforcement learning on an external memory.
+
+The weights of the LLM stay fixed; what is learnt is kept in an experience memory and shown to the
+LLM as exemplars (arXiv 2306.07929, NeurIPS 2023). Data flows one way through the modules::
+
+    envs -> memory (retrieval, eviction, store) -> exemplars -> prompts -> llms -> replies
+         -> agents -> rollout -> rlem -> memory
+
+`assemble` builds the parts from names; `experiments`, `analysis`, `plots`, `widgets`, `suite` and
+`cli` read what the loop has recorded. Values are in `elements`, settings in `config`, errors in
+`errors`.
+
+>>> import rememberer_nb as rnb
+>>> memory = rnb.ExperienceMemory()
+>>> steps = [rnb.Transition("o", "a", 1.0, "end", terminated=True)]
+>>> rnb.learn_episode(memory, "g", steps)[0].q_after
+1.0
+"""
+
+import importlib
+from typing import Any
+
+_HOME = {
+    "errors": (
+        "RemembererError", "ConfigError", "DataError", "ReplyError", "LLMError", "TaskError",
+    ),
+    "elements": (
+        "ActionValue", "Advice", "Decision", "Episode", "Exemplar", "Hit", "Prompt", "Record",
+        "Reply", "Step", "Task", "Transition", "Update", "from_data", "to_data",
+    ),
+    "config": (
+        "CapacityConfig", "ExemplarConfig", "OfflineConfig", "PromptConfig", "RetrievalConfig",
+        "RlemConfig", "RolloutConfig", "describe", "replace",
+    ),
+    "retrieval": ("JaccardSimilarity", "Similarity", "TfidfSimilarity", "register_similarity"),
+    "memory": ("ExperienceMemory",),
+    "rlem": ("EpisodeLearner", "learn_episode", "n_step_return", "plan_targets"),
+    "exemplars": ("build_exemplar", "select_exemplars"),
+    "prompts": ("build_prompt", "estimate_tokens"),
+    "replies": ("parse_reply",),
+    "envs": ("Profile", "get_profile", "make_env", "register_profile"),
+    "envs.tasks": ("task_numbers",),
+    "llms": ("LLM", "OfflineLLM", "make_llm", "register_llm"),
+    "agents": ("Agent", "PromptingAgent", "RandomAgent", "Situation", "StepRandom", "rememberer"),
+    "rollout": ("evaluate", "run_episode", "train"),
+    "initial": ("read_initial",),
+    "assemble": ("Settings", "build_agent", "build_env", "build_memory"),
+    "analysis": (
+        "bootstrap_interval", "episode_metrics", "paired_differences", "summary_table",
+    ),
+    "experiments": ("Comparison", "compare", "epoch_rows"),
+    "metrics": ("record_metrics",),
+    "widgets": ("EpisodeInspector",),
+}  # fmt: skip
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = sorted(_MODULE_OF)
+
+
+def __getattr__(name: str) -> Any:
+    # Names are loaded when first used, so that importing the package costs next to nothing.
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("rememberer-nb")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -316,7 +316,7 @@ class Episode:
 
     def transitions(self) -> tuple[Transition, ...]:
         """The episode as transitions, for learning from it off-policy."""
-        following = [step.observation for step in self.steps[1:]] + [self.final_observation]
+        seen = [step.observation for step in self.steps] + [self.final_observation]
         return tuple(
             Transition(
                 observation=step.observation,
@@ -329,7 +329,7 @@ class Episode:
                 available_actions=step.available_actions,
                 is_invalid=step.decision.error is not None,
             )
-            for step, next_observation in zip(self.steps, following, strict=True)
+            for step, next_observation in zip(self.steps, seen[1:], strict=True)
         )
 
 

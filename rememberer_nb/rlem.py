@@ -7,7 +7,7 @@ makes the updates. For transition i of an episode o_0, (a_0, r_0, o_1), ..., o_T
 
 as soon as o_{i+n} is seen and is not the last observation. At the end, what is left gets the plain
 discounted sum of the remaining rewards if the episode *terminated*; if a step limit *truncated* it,
-the last observation is bootstraped from, unless `bootstrap_truncated` is off.
+the last observation is bootstrapped from, unless `bootstrap_truncated` is off.
 """
 
 from __future__ import annotations

@@ -11,18 +11,26 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rememberer_nb.elements import ActionValue, Episode, Record, Update, from_data, to_data
-from rememberer_nb.errors import MemoryFileError
+from rememberer_nb.errors import DataError, MemoryFileError
 
 APPLICATION_ID = 0x524D4E42  # "RMNB"
 FORMAT_VERSION = 1
 
 _SQLITE_HEADER = b"SQLite format 3\x00"
+_HEADER_SIZE = 100
+# Offsets in the header of a SQLite file (its file format, section 1.3).
+_VERSION_AT, _APPLICATION_AT = 60, 68
 
-_SCHEMA = """
+# In one transaction, so that a file either has all tables or is not yet a memory.
+_SCHEMA = f"""
+BEGIN;
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {FORMAT_VERSION};
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE records (
     record_id INTEGER PRIMARY KEY, task TEXT NOT NULL, observation TEXT NOT NULL,
@@ -46,6 +54,7 @@ CREATE INDEX updates_by_value ON updates (record_id, action);
 CREATE TABLE episodes (
     number INTEGER PRIMARY KEY, episode_id TEXT NOT NULL, data BLOB NOT NULL
 );
+COMMIT;
 """
 
 _VALUE_COLUMNS = (
@@ -73,15 +82,11 @@ class Store:
 
     def __init__(self, path: str | Path | None = None, *, must_exist: bool = False):
         self.path = None if path is None else Path(path)
-        is_new = self._check_file(must_exist)
-        try:
+        with self.naming_the_file("cannot be opened as a memory"):
+            is_new = self._check_file(must_exist)
             self._db = sqlite3.connect(":memory:" if self.path is None else self.path)
             if is_new:
                 self._create()
-            else:
-                self._check_format()
-        except sqlite3.Error as error:
-            raise self._error(f"cannot be opened as a memory: {error}") from error
 
     def close(self) -> None:
         """Close the file; what was committed stays."""
@@ -89,10 +94,8 @@ class Store:
 
     def load_records(self) -> Iterator[Record]:
         """All records in insertion order."""
-        try:
+        with self.naming_the_file("is damaged"):
             yield from self._load_records()
-        except (sqlite3.Error, ValueError, TypeError) as error:
-            raise self._error(f"is damaged: {error}") from error
 
     def load_updates(
         self, record_id: int | None = None, action: str | None = None
@@ -103,16 +106,18 @@ class Store:
         where = " AND ".join(f"{name} = :{name}" for name in wanted)
         query = f"SELECT {_UPDATE_COLUMNS} FROM updates"
         query += f" WHERE {where}" if where else ""
-        for row in self._db.execute(query + " ORDER BY update_id", wanted):
-            fields = list(row)
-            fields[6] = tuple(json.loads(fields[6]))
-            fields[10] = bool(fields[10])
-            yield Update(*fields)
+        with self.naming_the_file("is damaged"):
+            for row in self._db.execute(query + " ORDER BY update_id", wanted):
+                fields = list(row)
+                fields[6] = tuple(json.loads(fields[6]))
+                fields[10] = bool(fields[10])
+                yield Update(*fields)
 
     def load_episodes(self) -> Iterator[Episode]:
         """The episodes in the order in which they were learnt from."""
-        for (data,) in self._db.execute("SELECT data FROM episodes ORDER BY number"):
-            yield from_data(Episode, json.loads(zlib.decompress(data)))
+        with self.naming_the_file("is damaged"):
+            for (data,) in self._db.execute("SELECT data FROM episodes ORDER BY number"):
+                yield from_data(Episode, json.loads(zlib.decompress(data)))
 
     def count(self, table: str) -> int:
         """Rows in one of the tables "records", "action_values", "updates", "episodes"."""
@@ -120,7 +125,8 @@ class Store:
 
     def get_meta(self, key: str) -> bytes | None:
         """A stored value, or None."""
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        with self.naming_the_file("is damaged"):
+            row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return None if row is None else bytes(row[0])
 
     def write(
@@ -133,24 +139,33 @@ class Store:
         meta: dict[str, bytes] | None = None,
     ) -> None:
         """Write all changes of an episode in one transaction, or none of them."""
+        with self.naming_the_file("cannot be written"), self._db:
+            self._write_records(records, removed)
+            self._db.executemany(
+                f"INSERT INTO updates ({_UPDATE_COLUMNS}) VALUES ({_marks(16)})",
+                [_update_row(update) for update in updates],
+            )
+            if episode is not None:
+                data = zlib.compress(json.dumps(to_data(episode)).encode())
+                self._db.execute(
+                    "INSERT INTO episodes (episode_id, data) VALUES (?, ?)",
+                    (episode.episode_id, data),
+                )
+            self._db.executemany(
+                "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (meta or {}).items()
+            )
+
+    @contextmanager
+    def naming_the_file(self, problem: str) -> Iterator[None]:
+        """What goes wrong inside with the file or its contents becomes a `MemoryFileError`."""
         try:
-            with self._db:
-                self._write_records(records, removed)
-                self._db.executemany(
-                    f"INSERT INTO updates ({_UPDATE_COLUMNS}) VALUES ({_marks(16)})",
-                    [_update_row(update) for update in updates],
-                )
-                if episode is not None:
-                    data = zlib.compress(json.dumps(to_data(episode)).encode())
-                    self._db.execute(
-                        "INSERT INTO episodes (episode_id, data) VALUES (?, ?)",
-                        (episode.episode_id, data),
-                    )
-                self._db.executemany(
-                    "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (meta or {}).items()
-                )
-        except sqlite3.Error as error:
-            raise self._error(f"cannot be written: {error}") from error
+            yield
+        except MemoryFileError:
+            raise
+        except (sqlite3.Error, zlib.error, OSError, DataError, LookupError) as error:
+            raise self._error(f"{problem}: {error}") from error
+        except (ValueError, TypeError) as error:
+            raise self._error(f"{problem}: {error}") from error
 
     def _write_records(self, records: Iterable[Record], removed: Iterable[int]) -> None:
         gone = [(record_id,) for record_id in removed]
@@ -202,31 +217,29 @@ class Store:
         if not self.path.is_file():
             raise self._error("is not a file; expected a memory file")
         with self.path.open("rb") as file:
-            header = file.read(len(_SQLITE_HEADER))
-        if header != _SQLITE_HEADER:
-            raise self._error("is not a memory file (not a SQLite database); nothing was changed")
+            self._check_header(file.read(_HEADER_SIZE))
         return False
 
-    def _create(self) -> None:
-        if self.path is not None:
-            self._db.execute("PRAGMA journal_mode = WAL")
-        with self._db:
-            self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            self._db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-            self._db.executescript(_SCHEMA)
-
-    def _check_format(self) -> None:
-        application = self._db.execute("PRAGMA application_id").fetchone()[0]
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+    def _check_header(self, header: bytes) -> None:
+        if not header.startswith(_SQLITE_HEADER):
+            raise self._error("is not a memory file (not a SQLite database); nothing was changed")
+        if len(header) < _HEADER_SIZE:
+            raise self._error("is damaged: cut off within its first bytes; nothing was changed")
+        application = int.from_bytes(header[_APPLICATION_AT : _APPLICATION_AT + 4], "big")
+        version = int.from_bytes(header[_VERSION_AT : _VERSION_AT + 4], "big")
         if application != APPLICATION_ID:
-            self._db.close()
             raise self._error("is a SQLite database but not a memory; nothing was changed")
         if version > FORMAT_VERSION:
-            self._db.close()
             raise self._error(
                 f"has format {version}, newer than {FORMAT_VERSION}, the newest that this version "
                 "reads: upgrade rememberer-nb; nothing was changed"
             )
+
+    def _create(self) -> None:
+        self._db.executescript(_SCHEMA)
+        if self.path is not None:
+            # Only now: the first bytes of the file itself must say what it is.
+            self._db.execute("PRAGMA journal_mode = WAL")
 
     def _error(self, problem: str) -> MemoryFileError:
         return MemoryFileError(problem, path=self.path or "memory in RAM")

@@ -52,13 +52,17 @@ class Profile:
 
     def match(self, action: str, available_actions: Iterable[str]) -> str | None:
         """The available action that `action` means, with placeholders filled; None if none."""
-        wanted = self._fold(action)
-        templates = []
+        wanted, written = self._fold(action), action.strip()
+        templates, folded = [], None
         for candidate in available_actions:
             if self.is_template(candidate):
                 templates.append(candidate)
-            elif self._fold(candidate) == wanted:
+            elif candidate == written:
                 return candidate
+            elif folded is None and self._fold(candidate) == wanted:
+                folded = candidate
+        if folded is not None:
+            return folded
         return next((a for t in templates if (a := self._fill(t, action)) is not None), None)
 
     def _fold(self, action: str) -> str:
@@ -73,7 +77,7 @@ class Profile:
             head, tail = self._fold(text[: len(before)]), self._fold(text[len(text) - len(after) :])
             if found and fits and head == self._fold(before) and tail == self._fold(after):
                 filled = text[len(before) : len(text) - len(after)].strip()
-                return before + filled + after if filled else None
+                return before + filled + after if filled not in ("", placeholder) else None
         return None
 
 

@@ -1,0 +1,67 @@
+# Everything a checkout needs: Python 3.11 or later, pip and make. `make` lists the targets.
+
+PYTHON ?= python3
+# Optional parts to install, and how many processes share the tests (0: none but pytest's own).
+EXTRAS ?= dev,e2e
+TEST_JOBS ?= 0
+PYTEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+LOCK_VENV := build/lock-venv
+PYTEST = $(BIN)/python -m pytest -n $(TEST_JOBS)
+
+NEEDS_PYTHON = needs Python 3.11 or later with the venv module: set PYTHON=/path/to/python3
+CHECK_PYTHON = $(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+	2>/dev/null || { echo "$(PYTHON): $(NEEDS_PYTHON)" >&2; exit 1; }
+PIP_INSTALL = -m pip install -qq --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-all lint notebooks figures lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## install everything into .venv
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(CHECK_PYTHON)
+	@test -x $(BIN)/python || $(PYTHON) -m venv --clear $(VENV)
+	@echo "installing into $(VENV) ..."
+	@$(BIN)/python $(PIP_INSTALL) --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	@touch $@
+
+run: $(INSTALLED) ## run notebooks 00 to 05 from start to end, offline
+	$(BIN)/rememberer-nb run
+
+test: $(INSTALLED) ## run the quick tests and the doctests
+	$(PYTEST) -m "not slow and not e2e" $(PYTEST_ARGS)
+
+test-all: $(INSTALLED) ## run the tests that `make test` leaves out: slow and e2e
+	$(PYTEST) -m "slow or e2e" $(PYTEST_ARGS)
+
+lint: $(INSTALLED) ## check style, formatting and spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+
+notebooks: $(INSTALLED) ## run every notebook and rewrite the committed outputs
+	$(BIN)/python -m rememberer_nb.suite refresh
+
+figures: $(INSTALLED) ## rewrite figures/
+	$(BIN)/python -m rememberer_nb.suite figures
+
+lock: ## resolve the dependencies afresh and rewrite constraints.txt
+	@$(CHECK_PYTHON)
+	@$(PYTHON) -m venv --clear $(LOCK_VENV)
+	@$(LOCK_VENV)/bin/python $(PIP_INSTALL) --editable '.[dev,e2e]'
+	@{ sed '/^[^#]/d' constraints.txt; \
+		$(LOCK_VENV)/bin/python -m pip freeze --exclude-editable; } > build/constraints.txt
+	@mv build/constraints.txt constraints.txt
+	@rm -rf $(LOCK_VENV)
+
+clean: ## remove caches and builds; .venv and runs/ stay
+	@rm -rf build dist .pytest_cache .ruff_cache .hypothesis
+	@find . -path ./$(VENV) -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) \
+		-type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The generator of the bundled shop: vocabulary, products, instructions."""

@@ -1,0 +1,140 @@
+"""Metrics, each defined by its formula once, and tables with intervals.
+
+success_rate   = successes / episodes            (a success reaches the task's full reward)
+mean_reward    = Σ total reward / episodes       (unit of the environment's reward)
+mean_steps     = Σ steps / episodes
+reply_errors   = steps whose reply held no available action, a count
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rememberer_nb.elements import Episode
+from rememberer_nb.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+N_RESAMPLES = 10_000
+METRICS = ("success_rate", "mean_reward")
+
+
+def episode_metrics(episodes: Sequence[Episode]) -> dict[str, Any]:
+    """The four metrics of the module's docstring, and `n_episodes`.
+
+    >>> episode_metrics([])
+    Traceback (most recent call last):
+    ...
+    rememberer_nb.errors.ConfigError: no episodes: there is nothing to measure
+    """
+    if not episodes:
+        raise ConfigError("no episodes: there is nothing to measure")
+    n = len(episodes)
+    return {
+        "n_episodes": n,
+        "success_rate": sum(e.is_success for e in episodes) / n,
+        "mean_reward": sum(e.total_reward for e in episodes) / n,
+        "mean_steps": sum(len(e.steps) for e in episodes) / n,
+        "reply_errors": sum(e.n_reply_errors for e in episodes),
+    }
+
+
+def bootstrap_interval(
+    values: Sequence[float] | np.ndarray,
+    *,
+    level: float = 0.95,
+    n_resamples: int = N_RESAMPLES,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of the mean.
+
+    Parameters
+    ----------
+    values : array of shape (n,), n at least 1, one number per independent unit (seed or task).
+    level : coverage, in (0, 1).
+
+    Examples
+    --------
+    >>> bootstrap_interval([1.0, 1.0, 1.0])
+    (1.0, 1.0)
+    >>> low, high = bootstrap_interval([0.0, 1.0] * 50)
+    >>> 0.35 < low < 0.45 and 0.55 < high < 0.65
+    True
+    """
+    sample = np.asarray(values, dtype=float)
+    if sample.ndim != 1 or not len(sample):
+        raise ConfigError(f"expected a non-empty list of numbers, got shape {sample.shape}")
+    rng = np.random.default_rng(seed)
+    means = sample[rng.integers(len(sample), size=(n_resamples, len(sample)))].mean(axis=1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def intervals(by_seed: dict[int, Sequence[Episode]]) -> dict[str, list[float]]:
+    """ci95 of success rate and mean reward: over seeds, or over tasks if there is one seed."""
+    if len(by_seed) == 1:
+        episodes = next(iter(by_seed.values()))
+        units = {
+            "success_rate": [float(e.is_success) for e in episodes],
+            "mean_reward": [e.total_reward for e in episodes],
+        }
+    else:
+        metrics = [episode_metrics(episodes) for episodes in by_seed.values()]
+        units = {name: [m[name] for m in metrics] for name in METRICS}
+    return {name: list(bootstrap_interval(values)) for name, values in units.items()}
+
+
+def summary_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """Mean and 95 % interval over seeds per agent.
+
+    Parameters
+    ----------
+    rows : one per (agent, seed), with "agent", "seed" and the metrics.
+
+    Returns
+    -------
+    DataFrame
+        One row per (agent, metric): agent, metric, mean, low, high, n (seeds); agents in order of
+        appearance.
+    """
+    import pandas as pd
+
+    frame = pd.DataFrame(list(rows))
+    result = []
+    for agent, group in frame.groupby("agent", sort=False):
+        for metric in METRICS:
+            low, high = bootstrap_interval(group[metric].to_numpy())
+            result.append((agent, metric, group[metric].mean(), low, high, len(group)))
+    return pd.DataFrame(result, columns=["agent", "metric", "mean", "low", "high", "n"])
+
+
+def paired_differences(
+    rows: Iterable[dict[str, Any]], pairs: Iterable[tuple[str, str]]
+) -> pd.DataFrame:
+    """Differences of agents run with the same seeds on the same tasks.
+
+    Returns
+    -------
+    DataFrame
+        One row per (agent, baseline, metric): the mean over seeds of metric(agent) −
+        metric(baseline), its bootstrap interval, n, and `is_clear`: the interval excludes 0.
+    """
+    import pandas as pd
+
+    frame = pd.DataFrame(list(rows))
+    result = []
+    for agent, baseline in pairs:
+        for metric in METRICS:
+            wide = frame.pivot(index="seed", columns="agent", values=metric)
+            difference = (wide[agent] - wide[baseline]).dropna().to_numpy()
+            low, high = bootstrap_interval(difference)
+            is_clear = low > 0 or high < 0
+            result.append(
+                (agent, baseline, metric, difference.mean(), low, high, len(difference), is_clear)
+            )
+    columns = ["agent", "baseline", "metric", "mean", "low", "high", "n", "is_clear"]
+    return pd.DataFrame(result, columns=columns)

@@ -1,0 +1,123 @@
+"""From names to parts that work together: environment, LLM, memory, agent.
+
+The command line, the notebooks and the experiments all build their agents here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rememberer_nb.agents import (
+    Agent,
+    FixedExemplars,
+    PromptingAgent,
+    RandomAgent,
+    rememberer,
+)
+from rememberer_nb.config import (
+    CapacityConfig,
+    ExemplarConfig,
+    PromptConfig,
+    RetrievalConfig,
+    RlemConfig,
+    RolloutConfig,
+)
+from rememberer_nb.envs import make_env
+from rememberer_nb.errors import ConfigError
+from rememberer_nb.exemplars import fixed_exemplars
+from rememberer_nb.initial import read_initial
+from rememberer_nb.llms import make_llm
+from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.rollout import TextEnv, profile_of
+
+AGENTS = ("random", "llm_only", "fixed_exemplars", "rememberer")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a run depends on but its seed and its tasks.
+
+    >>> Settings().env, Settings().initial
+    ('webshop', 'E0')
+    """
+
+    env: str = "webshop"
+    llm: str = "offline"
+    initial: str = "E0"
+    retrieval: RetrievalConfig = field(default_factory=RetrievalConfig)
+    rlem: RlemConfig = field(default_factory=RlemConfig)
+    exemplar: ExemplarConfig = field(default_factory=ExemplarConfig)
+    prompt: PromptConfig = field(default_factory=PromptConfig)
+    capacity: CapacityConfig = field(default_factory=CapacityConfig)
+    rollout: RolloutConfig = field(default_factory=RolloutConfig)
+
+
+def build_env(settings: Settings) -> Any:
+    """The environment, with its step limit."""
+    return make_env(settings.env, max_steps=settings.rollout.max_steps)
+
+
+def build_memory(
+    settings: Settings, path: str | Path | None = None, *, must_exist: bool = False
+) -> ExperienceMemory:
+    """The memory in a file, or a new one in RAM; a new one starts from `settings.initial`."""
+    memory = ExperienceMemory.open(
+        path,
+        must_exist=must_exist,
+        retrieval=settings.retrieval,
+        capacity=settings.capacity,
+        n_tables=2 if settings.rlem.double else 1,
+    )
+    if not len(memory) and not memory.n_updates:
+        memory.add_initial(read_initial(settings.initial, settings.env))
+        memory.commit()
+    return memory
+
+
+def build_agent(
+    name: str,
+    env: TextEnv,
+    settings: Settings | None = None,
+    *,
+    memory: ExperienceMemory | None = None,
+    seed: int = 0,
+) -> Agent:
+    """An agent by name.
+
+    Parameters
+    ----------
+    name : one of `AGENTS`.
+    memory : what "rememberer" retrieves from and learns in; by default a new one.
+    seed : draws the exemplars of "fixed_exemplars" from the initial records.
+    """
+    settings = settings or Settings()
+    profile = profile_of(env)
+    if name == "random":
+        return RandomAgent(profile)
+    if name not in AGENTS:
+        raise ConfigError(f"no agent is named {name!r}; known: {', '.join(AGENTS)}")
+    llm = make_llm(settings.llm, profile=profile)
+    if name == "rememberer":
+        held = build_memory(settings) if memory is None else memory
+        return rememberer(
+            llm,
+            profile,
+            held,
+            retrieval=settings.retrieval,
+            exemplar=settings.exemplar,
+            rlem=settings.rlem,
+            prompt=settings.prompt,
+        )
+    source = None
+    if name == "fixed_exemplars":
+        records = read_initial(settings.initial, settings.env)
+        rng = np.random.default_rng(np.random.SeedSequence((seed, 0)))
+        n_exemplars = settings.retrieval.n_exemplars
+        source = FixedExemplars(
+            fixed_exemplars(records, n_exemplars, profile, rng, settings.exemplar)
+        )
+    return PromptingAgent(name, llm, profile, source, prompt=settings.prompt)

@@ -1,0 +1,97 @@
+"""Benchmarks: our figure, the peers' and the ratio, taken in one run on the same work."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from rememberer_nb.agents import PromptingAgent
+from rememberer_nb.assemble import Settings, build_agent, build_env, build_memory
+from rememberer_nb.errors import ConfigError
+from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.rollout import TextEnv, run_episode
+
+
+def machine() -> str:
+    """What the figures were taken on, in one line."""
+    cpu = platform.processor() or platform.machine()
+    return f"{cpu}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def timing(durations_s: Sequence[float]) -> dict[str, float]:
+    """median_ms and p99_ms of single calls, and calls per second over all of them.
+
+    >>> timing([0.001, 0.001, 0.004])["median_ms"]
+    1.0
+    """
+    times = np.asarray(durations_s)
+    return {
+        "median_ms": float(np.median(times) * 1e3),
+        "p99_ms": float(np.quantile(times, 0.99) * 1e3),
+        "per_s": float(len(times) / times.sum()),
+    }
+
+
+def bench_loop(n: int = 1000, n_episodes: int = 100, seed: int = 0) -> dict[str, Any]:
+    """Whole decisions a second, offline, with n records in memory.
+
+    A decision is everything between one observation and the next: retrieval, exemplars, prompt,
+    reply, parsing, and the environment's step. The memory is filled by episodes of the agent
+    itself over the training and development tasks; then tasks it has not seen are run with the
+    memory frozen, in one process.
+    """
+    settings = Settings()
+    env = build_env(settings)
+    memory = _filled_memory(env, settings, n, seed)
+    agent = build_agent("rememberer", env, settings, memory=memory, seed=seed)
+    assert isinstance(agent, PromptingAgent)
+    run_episode(env, agent, 100, seed=seed)
+    durations: list[float] = []
+    start = time.perf_counter()
+
+    def on_step(_: object) -> None:
+        nonlocal start
+        now = time.perf_counter()
+        durations.append(now - start)
+        start = now
+
+    for task in range(100, 100 + n_episodes):
+        start = time.perf_counter()
+        run_episode(env, agent, task, seed=seed, on_step=on_step)
+    return {
+        "bench": "loop",
+        "n": len(memory),
+        "machine": machine(),
+        "results": {"ours": {"n_decisions": len(durations), **timing(durations)}},
+        "ratios": {},
+    }
+
+
+def _filled_memory(env: TextEnv, settings: Settings, n_records: int, seed: int) -> ExperienceMemory:
+    memory = build_memory(settings)
+    agent = build_agent("random", env, settings, seed=seed)
+    agent.memory = memory
+    task = 200
+    while len(memory) < n_records:
+        run_episode(env, agent, task, seed=seed, position=task, epoch=0, learn=True)
+        task = task + 1 if task < 499 else 200
+        seed += task == 200
+    for record in list(memory)[n_records:]:
+        memory.remove(record.record_id)
+    memory.commit()
+    return memory
+
+
+BENCHES: dict[str, Callable[..., dict[str, Any]]] = {"loop": bench_loop}
+
+
+def run_bench(name: str, **options: Any) -> dict[str, Any]:
+    """Run a benchmark by name."""
+    if name not in BENCHES:
+        raise ConfigError(f"no benchmark is named {name!r}; known: {', '.join(BENCHES)}")
+    return BENCHES[name](**options)

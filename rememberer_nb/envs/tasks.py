@@ -1,0 +1,94 @@
+"""Tasks of an environment by number, by id, and as named sets."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Sequence
+
+from rememberer_nb.elements import Task, unique
+from rememberer_nb.errors import ConfigError, TaskError
+
+# Source: paper, section 4.1 (the test set and two training sets of the web shop).
+TASK_SETS = {"test": range(0, 100), "S0": range(500, 510), "S1": range(510, 520)}
+_RANGE = re.compile(r"([0-9]{1,18}):([0-9]{1,18})")
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
+
+
+def _check(number: int, n_tasks: int) -> int:
+    if not 0 <= number < n_tasks:
+        there_are = f"there are tasks 0 to {n_tasks - 1}" if n_tasks else "there are no tasks"
+        raise TaskError(f"no task {number}: {there_are}")
+    return number
+
+
+def _numbers(spec: str) -> Sequence[int]:
+    if spec in TASK_SETS:
+        return TASK_SETS[spec]
+    if found := _RANGE.fullmatch(spec):
+        return range(int(found[1]), int(found[2]))
+    if _NUMBER.fullmatch(spec):
+        return (int(spec),)
+    return ()
+
+
+def task_numbers(spec: str, n_tasks: int) -> tuple[int, ...]:
+    """The task numbers that a specification names, in its order, each once.
+
+    Parameters
+    ----------
+    spec : "test", "S0", "S1", a half-open range "a:b", a number, or several of these with commas.
+    n_tasks : how many tasks there are.
+
+    Raises
+    ------
+    ConfigError
+        The specification cannot be read, or names nothing.
+    TaskError
+        It names a task that does not exist.
+
+    Examples
+    --------
+    >>> task_numbers("500:503", 700), task_numbers("3,7,12", 20), len(task_numbers("test", 700))
+    ((500, 501, 502), (3, 7, 12), 100)
+    """
+    numbers: list[int] = []
+    for part in spec.split(","):
+        named = _numbers(part.strip())
+        if not named:
+            sets = ", ".join(TASK_SETS)
+            raise ConfigError(
+                f"tasks should be one of {sets}, a range a:b with a < b, or numbers; got {part!r}"
+            )
+        _check(named[0], n_tasks)
+        _check(named[-1], n_tasks)
+        numbers += named
+    return tuple(dict.fromkeys(numbers))
+
+
+def find_task(tasks: Sequence[Task], wanted: object) -> Task:
+    """The task meant by a number, a number as text, a task id or a `Task`.
+
+    Raises
+    ------
+    TaskError
+        There is no such task; the message names the range.
+
+    Examples
+    --------
+    >>> tasks = (Task("0", "a lamp", 0), Task("1", "a shoe", 1))
+    >>> find_task(tasks, 1) is find_task(tasks, "1")
+    True
+    """
+    if isinstance(wanted, Task):
+        wanted = wanted.number
+    if isinstance(wanted, str):
+        if not _NUMBER.fullmatch(wanted.strip()):
+            ids = unique(task.task_id for task in tasks[:1] + tasks[-1:])
+            raise TaskError(f"no task {wanted!r}: there are tasks {' to '.join(ids)}")
+        wanted = int(wanted)
+    try:
+        number = operator.index(wanted)  # type: ignore[arg-type]
+    except TypeError:
+        raise TaskError(f"a task is given by its number, got {wanted!r}") from None
+    return tasks[_check(number, len(tasks))]

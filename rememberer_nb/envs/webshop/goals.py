@@ -1,0 +1,156 @@
+"""What customers want: the goals of a shop and the prices drawn for it.
+
+Everything random comes from one `random.Random(seed)`, in the original's order: a price for each
+product with a price range, then the price limits; the order of the goals has its own fixed seed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from rememberer_nb.envs.webshop.catalogue import Instruction, Product
+
+SHUFFLE_SEED = 233
+NO_LIMIT = 1_000_000.0
+_LIMITS = tuple(10.0 * i for i in range(1, 100))
+_N_NEXT_LIMITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """One thing to buy.
+
+    `options` are the wanted values: strings for a human goal, (group, value) pairs for a synthetic
+    one. `price_upper` is in dollars; `weight` is how rare the wanted attributes are.
+    """
+
+    asin: str
+    name: str
+    category: str
+    query: str
+    product_category: str
+    text: str
+    attributes: tuple[str, ...]
+    options: tuple[str, ...] | tuple[tuple[str, str], ...]
+    price_upper: float
+    weight: float = 1.0
+
+
+def draw_prices(products: Iterable[Product], rng: random.Random) -> dict[str, float]:
+    """asin -> dollars: the price, or one drawn uniformly from the product's range."""
+    return {p.asin: rng.uniform(*p.prices) if len(p.prices) > 1 else p.prices[0] for p in products}
+
+
+def draw_limit(price: float, rng: random.Random) -> tuple[float, str]:
+    """A price limit above a price, and the words that the instruction gains.
+
+    The larger of two drawn from the next four multiples of 10 below 1000; no limit if fewer than
+    two are left.
+
+    >>> draw_limit(995.0, random.Random(0))
+    (1000000.0, '')
+    """
+    above = [limit for limit in _LIMITS if limit > price][:_N_NEXT_LIMITS]
+    if len(above) < 2:
+        return NO_LIMIT, ""
+    limit = max(rng.sample(above, 2))
+    return limit, f", and price lower than {limit:.2f} dollars"
+
+
+def _goal(product: Product, text: str, **details: object) -> Goal:
+    return Goal(
+        asin=product.asin,
+        name=product.title,
+        category=product.category,
+        query=product.query,
+        product_category=product.product_category,
+        text=text,
+        **details,  # type: ignore[arg-type]
+    )
+
+
+def _human(
+    products: Iterable[Product],
+    instructions: Mapping[str, Sequence[Instruction]],
+    prices: Mapping[str, float],
+    rng: random.Random,
+) -> Iterator[Goal]:
+    for product in products:
+        for wanted in instructions.get(product.asin, ()):
+            if wanted.attributes:
+                limit, words = draw_limit(prices[product.asin], rng)
+                yield _goal(
+                    product,
+                    wanted.text.strip(".") + words,
+                    attributes=wanted.attributes,
+                    options=wanted.options,
+                    price_upper=limit,
+                )
+
+
+def _choices(product: Product) -> Iterator[tuple[tuple[str, str], ...]]:
+    groups = sorted(product.options)
+    names = [name for name, _ in groups]
+    for values in itertools.product(*(values for _, values in groups)):
+        yield tuple(zip(names, values, strict=True))
+
+
+def _synthetic(
+    products: Iterable[Product], prices: Mapping[str, float], rng: random.Random
+) -> Iterator[Goal]:
+    for product in products:
+        if not (product.instruction and product.instruction_attributes):
+            continue
+        limit, words = draw_limit(prices[product.asin], rng)
+        for options in _choices(product):
+            wanted = ", and ".join(f"{name}: {value}" for name, value in options)
+            text = product.instruction + (f" with {wanted}" if wanted else "") + words
+            yield _goal(
+                product,
+                text,
+                attributes=product.instruction_attributes,
+                options=options,
+                price_upper=limit,
+            )
+
+
+def _weighted(goals: Sequence[Goal]) -> list[Goal]:
+    counts = Counter(attribute for goal in goals for attribute in goal.attributes)
+    return [
+        replace(goal, weight=sum(1 / counts[a] for a in goal.attributes) / len(goal.attributes))
+        for goal in goals
+    ]
+
+
+def make_goals(
+    products: Sequence[Product],
+    instructions: Mapping[str, Sequence[Instruction]] | None,
+    seed: int,
+) -> tuple[tuple[Goal, ...], dict[str, float]]:
+    """The goals in their final order, and the drawn price of each product (dollars by asin).
+
+    Parameters
+    ----------
+    instructions : the human instructions; None makes synthetic goals instead.
+    seed : of the prices and the price limits.
+
+    Examples
+    --------
+    >>> lamp = Product("B1", "Red Lamp", prices=(25.0,))
+    >>> wanted = {"B1": [Instruction("i want a red lamp.", ("red",), ())]}
+    >>> goals, prices = make_goals([lamp], wanted, seed=0)
+    >>> goals[0].text, prices
+    ('i want a red lamp, and price lower than 60.00 dollars', {'B1': 25.0})
+    """
+    rng = random.Random(seed)
+    prices = draw_prices(products, rng)
+    if instructions is None:
+        goals = _weighted(list(_synthetic(products, prices, rng)))
+    else:
+        goals = list(_human(products, instructions, prices, rng))
+    random.Random(SHUFFLE_SEED).shuffle(goals)
+    return tuple(goals), prices

@@ -1,0 +1,261 @@
+"""The stand-in itself: from a prompt's text to a reply, and all that went into it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rememberer_nb.config import OfflineConfig
+from rememberer_nb.elements import Prompt, Reply
+from rememberer_nb.errors import ConfigError
+from rememberer_nb.llms.offline.beliefs import (
+    Advised,
+    Beliefs,
+    Likeness,
+    Look,
+    Row,
+    Situation,
+    situation_likeness,
+    softmax,
+    weigh,
+)
+from rememberer_nb.llms.offline.parse import AdviceLine, Section, parse_section, split_prompt
+from rememberer_nb.llms.offline.webshop import ShopBeliefs
+from rememberer_nb.llms.offline.wikihow import HowToBeliefs
+from rememberer_nb.prompts import estimate_tokens
+
+_BELIEFS: dict[str, Beliefs] = {
+    beliefs.name: beliefs for beliefs in (ShopBeliefs(), HowToBeliefs())
+}
+
+_PROSE = "I would rather have another look at this before I decide."
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How the stand-in sees a prompt.
+
+    Parameters
+    ----------
+    page : the kind of page it takes the present one for.
+    features : the page's features, each in [0, 1].
+    likenesses : K of each exemplar, in the prompt's order.
+    rows : one per candidate action, in the prompt's order.
+    """
+
+    page: str
+    features: tuple[float, ...]
+    likenesses: tuple[float, ...]
+    rows: tuple[Row, ...]
+
+    def row(self, action: str) -> Row:
+        """The row of one action; a `KeyError` if it is no candidate."""
+        for row in self.rows:
+            if row.action == action:
+                return row
+        raise KeyError(action)
+
+    def table(self) -> list[dict[str, Any]]:
+        """One plain dict per candidate, for a data frame: attributes in columns of their own."""
+        return [
+            {
+                "action": row.action,
+                "kind": row.kind,
+                **dict(row.attributes),
+                "prior": row.prior,
+                "belief": row.belief,
+                "probability": row.probability,
+                "n_evidence": len(row.evidence),
+            }
+            for row in self.rows
+        ]
+
+
+@dataclass(frozen=True)
+class OfflineLLM:
+    """An LLM's stand-in: a pure function of prompt text, environment, settings and call seed.
+
+    Parameters
+    ----------
+    profile_name : the environment whose pages it can read ("webshop", "wikihow").
+    config : strength, temperature, prior weight, label weight, share of malformed replies.
+    full_mark : the total reward of a solved task; values in prompts and replies share its unit.
+    likeness : how fast advice loses its hold as pages, tasks and actions differ.
+
+    Raises
+    ------
+    ConfigError : it knows no such environment.
+
+    Examples
+    --------
+    >>> from rememberer_nb.envs.profile import get_profile
+    >>> from rememberer_nb.prompts import build_prompt
+    >>> prompt = build_prompt(
+    ...     get_profile("webshop"), "a red lamp", "[Search]", ["search[<keywords>]"]
+    ... )
+    >>> llm = OfflineLLM("webshop")
+    >>> llm.complete(prompt, seed=7).text
+    'search[a red lamp] -> 0.50 it says what is wanted'
+    >>> [(row.action, round(row.prior, 3)) for row in llm.explain(prompt).rows]
+    [('search[a red lamp]', 0.5), ('search[red lamp]', 0.45)]
+    """
+
+    profile_name: str = "webshop"
+    config: OfflineConfig = field(default_factory=OfflineConfig)
+    full_mark: float = 1.0
+    likeness: Likeness = field(default_factory=Likeness)
+
+    def __post_init__(self) -> None:
+        if self.profile_name not in _BELIEFS:
+            known = ", ".join(sorted(_BELIEFS))
+            raise ConfigError(
+                f"the offline stand-in cannot read {self.profile_name!r}; it reads {known}"
+            )
+        if not self.full_mark > 0:
+            raise ConfigError(f"full_mark must be above 0, got {self.full_mark!r}")
+
+    @property
+    def name(self) -> str:
+        """The spec that `make_llm` makes it from."""
+        return f"offline:{self.config.strength}"
+
+    def complete(self, prompt: Prompt, *, seed: int = 0) -> Reply:
+        """One reply, drawn by a hash of the call seed and the prompt's text.
+
+        Token counts are estimates (`prompts.estimate_tokens`); no time is measured.
+        """
+        explanation, section = self._look(prompt.text)
+        draw_fault, draw_action = _draws(seed, prompt.text)
+        rate = self.config.malformed_rate
+        row = _choose(explanation.rows, draw_action)
+        if row is None or draw_fault < rate:
+            text = self._malformed(row, section, draw_fault / rate if row is not None else 0.0)
+        else:
+            text = self._well_formed(row)
+        return Reply(
+            text,
+            prompt_tokens=estimate_tokens(prompt.text),
+            completion_tokens=estimate_tokens(text),
+            model=self.name,
+        )
+
+    def explain(self, prompt: Prompt) -> Explanation:
+        """Everything that goes into the choice; the same for every call seed."""
+        return self._look(prompt.text)[0]
+
+    def score(self, prompt: Prompt) -> dict[str, float]:
+        """Q(a) of every candidate, in full marks."""
+        return {row.action: row.belief for row in self.explain(prompt).rows}
+
+    def _look(self, text: str) -> tuple[Explanation, Section]:
+        beliefs = _BELIEFS[self.profile_name]
+        blocks, now = split_prompt(text)
+        section = parse_section(now)
+        situation = beliefs.situate(section)
+        advised, likenesses = self._advised(beliefs, situation, blocks)
+        rows = self._rows(beliefs.candidates(section, situation), advised)
+        return Explanation(situation.page, situation.features, likenesses, rows), section
+
+    def _advised(
+        self, beliefs: Beliefs, situation: Situation, blocks: Sequence[str]
+    ) -> tuple[list[Advised], tuple[float, ...]]:
+        advised, likenesses = [], []
+        for number, block in enumerate(blocks, start=1):
+            there, lines = _read_exemplar(beliefs, block)
+            alike = situation_likeness(situation, there, self.likeness)
+            likenesses.append(alike)
+            for line, look in lines:
+                value = None if line.value is None else line.value / self.full_mark
+                advised.append(Advised(number, line.action, look, value, line.is_encouraged, alike))
+        return advised, tuple(likenesses)
+
+    def _rows(self, candidates: dict[str, Look], advised: Sequence[Advised]) -> tuple[Row, ...]:
+        table = self._table
+        judged = []
+        for look in candidates.values():
+            prior = table[look.kind].prior(look.attributes)
+            judged.append((prior, *weigh(look, prior, advised, self.config, self.likeness)))
+        chances = softmax([belief for _, belief, _ in judged], self.config.temperature)
+        return tuple(
+            Row(
+                action,
+                look.kind,
+                tuple(zip(table[look.kind].numbers, look.attributes, strict=True)),
+                prior,
+                belief,
+                chance,
+                evidence,
+            )
+            for (action, look), (prior, belief, evidence), chance in zip(
+                candidates.items(), judged, chances, strict=True
+            )
+        )
+
+    @property
+    def _table(self) -> Any:
+        return _BELIEFS[self.profile_name].tables[self.config.strength]
+
+    def _well_formed(self, row: Row) -> str:
+        value = min(max(row.belief, 0.0), 1.0) * self.full_mark
+        return f"{row.action} -> {value:.2f} {self._rationale(row)}"
+
+    def _rationale(self, row: Row) -> str:
+        tried = [line for line in row.evidence if line.value is not None]
+        best = max(tried, default=None, key=lambda e: e.situation_likeness * e.action_likeness)
+        if best is not None:
+            weight = best.situation_likeness * best.action_likeness
+            if weight > self.config.prior_weight:
+                value = best.value * self.full_mark
+                return f"the like of it scored {value:.2f} in example {best.exemplar}"
+        attributes = [value for _, value in row.attributes]
+        return self._table[row.kind].reason(attributes)
+
+    def _malformed(self, row: Row | None, section: Section, draw: float) -> str:
+        """A reply without an available action; `draw` in [0, 1) picks the way it fails."""
+        invented = [
+            action
+            for action in _BELIEFS[self.profile_name].unavailable
+            if action not in section.available_actions
+        ]
+        ways = [_PROSE, ""]
+        if row is not None:
+            ways.append(row.action.translate({ord(mark): " " for mark in "[]()"}).strip())
+        if invented:
+            ways.append(f"{invented[0]} -> {self.full_mark / 2:.2f} that should do it")
+        return ways[int(draw * len(ways))]
+
+
+@functools.lru_cache(maxsize=2048)
+def _read_exemplar(
+    beliefs: Beliefs, block: str
+) -> tuple[Situation, tuple[tuple[AdviceLine, Look], ...]]:
+    # The same records come back step after step: each text is read once.
+    section = parse_section(block)
+    situation = beliefs.situate(section)
+    looks = [(line, beliefs.look(section, situation, line.action)) for line in section.advice]
+    return situation, tuple((line, look) for line, look in looks if look is not None)
+
+
+def _draws(seed: int, text: str) -> tuple[float, float]:
+    """Two numbers in [0, 1) that depend on nothing but seed and text."""
+    digest = hashlib.blake2b(
+        f"{seed}\n{text}".encode("utf-8", "surrogatepass"), digest_size=16
+    ).digest()
+    return (
+        int.from_bytes(digest[:8], "big") / 2**64,
+        int.from_bytes(digest[8:], "big") / 2**64,
+    )
+
+
+def _choose(rows: Sequence[Row], draw: float) -> Row | None:
+    """The row whose share of [0, 1) holds the draw, the actions in order of their texts."""
+    reached = 0.0
+    chosen = None
+    for chosen in sorted(rows, key=lambda row: row.action):
+        reached += chosen.probability
+        if draw < reached:
+            break
+    return chosen

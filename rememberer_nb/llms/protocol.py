@@ -1,0 +1,78 @@
+"""What every LLM of this package can do, and how one is made from its name.
+
+>>> llm = make_llm("offline:able", profile="webshop")
+>>> llm.name
+'offline:able'
+>>> make_llm("oracle", profile="webshop")
+Traceback (most recent call last):
+...
+rememberer_nb.errors.ConfigError: no LLM is named 'oracle'; known: offline
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+from rememberer_nb.elements import Prompt, Reply
+from rememberer_nb.envs.profile import Profile, get_profile
+from rememberer_nb.errors import ConfigError
+
+
+@runtime_checkable
+class LLM(Protocol):
+    """Anything that answers prompts.
+
+    `name` is the spec that `make_llm` made it from, for tables and file names.
+    """
+
+    name: str
+
+    def complete(self, prompt: Prompt, *, seed: int = 0) -> Reply:
+        """The answer to a prompt.
+
+        Parameters
+        ----------
+        prompt : messages and plain text; a member reads whichever it needs.
+        seed : the call seed. The offline stand-in draws from it; an endpoint may be handed it, or
+            never hear of it.
+
+        Raises
+        ------
+        LLMError : no answer could be had.
+        """
+        ...
+
+
+Factory = Callable[[str, Profile], LLM]
+
+_FACTORIES: dict[str, Factory] = {}
+
+
+def register_llm(name: str, factory: Factory) -> None:
+    """Make an LLM known by name; `factory(detail, profile)` runs when it is asked for.
+
+    `detail` is what follows the colon of a spec, "" without one.
+    """
+    if not name or ":" in name:
+        raise ConfigError(f"an LLM's name must be non-empty and hold no colon, got {name!r}")
+    _FACTORIES[name] = factory
+
+
+def make_llm(spec: str, *, profile: Profile | str) -> LLM:
+    """The LLM of a spec such as "offline" or "offline:able".
+
+    Parameters
+    ----------
+    spec : a registered name, or name and detail with a colon between.
+    profile : the environment that it will act in, or its registered name.
+
+    Raises
+    ------
+    ConfigError : an unknown LLM (the message lists the names there are), profile or detail.
+    """
+    name, _, detail = spec.partition(":")
+    if name not in _FACTORIES:
+        known = ", ".join(sorted(_FACTORIES))
+        raise ConfigError(f"no LLM is named {name!r}; known: {known}")
+    return _FACTORIES[name](detail, get_profile(profile) if isinstance(profile, str) else profile)

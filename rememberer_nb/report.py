@@ -1,0 +1,170 @@
+"""What a run leaves for people: the comparison table, HTML pages, an index, figures."""
+
+from __future__ import annotations
+
+import html
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rememberer_nb.analysis import paired_differences, summary_table
+from rememberer_nb.assemble import Settings, build_env
+from rememberer_nb.envs.tasks import task_numbers
+from rememberer_nb.experiments import CONDITIONS, PAIRS, Comparison, compare
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def default_comparison(n_seeds: int = 12) -> Comparison:
+    """Three epochs on S0, then the 100 test tasks, in the bundled shop with the offline LLM."""
+    settings = Settings()
+    n_tasks = len(build_env(settings).unwrapped.tasks)
+    return Comparison(
+        settings=settings,
+        train_tasks=task_numbers("S0", n_tasks),
+        test_tasks=task_numbers("test", n_tasks),
+        seeds=tuple(range(n_seeds)),
+    )
+
+
+def run_comparison(
+    folder: Path, *, n_seeds: int, n_jobs: int, is_shown: bool = True
+) -> tuple[dict[str, Any], str]:
+    """Compare the agents; returns the numbers and a text table, and writes both."""
+    from rememberer_nb import plots
+
+    comparison = default_comparison(n_seeds)
+    results = compare(
+        comparison, path=folder / "comparison.jsonl", n_jobs=n_jobs, is_shown=is_shown
+    )
+    numbers = comparison_numbers(results)
+    (folder / "comparison.json").write_text(json.dumps(numbers, indent=1), encoding="utf-8")
+    plots.save_comparison(
+        numbers["summary"], numbers["differences"], numbers["training"], folder / "figures"
+    )
+    return numbers, comparison_text(numbers, comparison)
+
+
+def comparison_numbers(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Summary, paired differences and training curves as plain rows."""
+    rows = [row for result in results for row in result["test"]]
+    training = [row for result in results for row in result["training"]]
+    return {
+        "summary": summary_table(rows).to_dict("records"),
+        "differences": paired_differences(rows, PAIRS).to_dict("records"),
+        "training": training_curve(training).to_dict("records"),
+        "rows": rows,
+        "n_records": [result["n_records"] for result in results],
+    }
+
+
+def training_curve(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Mean and interval over seeds per (agent, epoch, metric)."""
+    import pandas as pd
+
+    frames = []
+    for epoch in sorted({row["epoch"] for row in rows}):
+        table = summary_table([row for row in rows if row["epoch"] == epoch])
+        frames.append(table.assign(epoch=epoch))
+    return pd.concat(frames, ignore_index=True)
+
+
+def comparison_text(numbers: dict[str, Any], comparison: Comparison) -> str:
+    """The table that ends a run, for a terminal."""
+    n_seeds = len(comparison.seeds)
+    lines = [
+        f"{len(comparison.test_tasks)} test tasks, {n_seeds} seeds; bundled shop, LLM: "
+        f"{comparison.settings.llm} stand-in; mean and 95 % bootstrap interval over seeds",
+        "",
+        f"{'agent':24}{'success rate':>26}{'mean reward':>26}",
+    ]
+    cells = {(r["agent"], r["metric"]): _interval(r) for r in numbers["summary"]}
+    for agent in CONDITIONS:
+        success, reward = cells[agent, "success_rate"], cells[agent, "mean_reward"]
+        lines.append(f"{agent:24}{success:>26}{reward:>26}")
+    lines += ["", f"{'paired difference':48}{'success rate':>27}{'mean reward':>27}"]
+    differences = {(r["agent"], r["baseline"], r["metric"]): r for r in numbers["differences"]}
+    for agent, baseline in PAIRS:
+        success, reward = (
+            _difference(differences[agent, baseline, metric])
+            for metric in ("success_rate", "mean_reward")
+        )
+        lines.append(f"{agent + ' - ' + baseline:48}{success:>27}{reward:>27}")
+    lines += ["", "* the interval excludes 0; without it no effect is claimed", ""]
+    lines.append("training tasks, success rate while learning, by epoch:")
+    for agent in ("rememberer", "rememberer_from_empty"):
+        curve = [
+            _interval(r)
+            for r in numbers["training"]
+            if r["agent"] == agent and r["metric"] == "success_rate"
+        ]
+        lines.append(f"  {agent:24}" + "   ".join(curve))
+    return "\n".join(lines)
+
+
+def _interval(row: dict[str, Any]) -> str:
+    return f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+
+
+def _difference(row: dict[str, Any]) -> str:
+    mark = "*" if row["is_clear"] else " "
+    return f"{row['mean']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]{mark}"
+
+
+def write_html(notebook: Any, path: Path, title: str) -> None:
+    """A page that shows all outputs without network or scripts from elsewhere."""
+    from nbconvert import HTMLExporter
+
+    from rememberer_nb.widgets import static_notebook
+
+    exporter = HTMLExporter()
+    exporter.mathjax_url = exporter.require_js_url = exporter.jquery_url = ""
+    exporter.mermaid_js_url = ""
+    body, _ = exporter.from_notebook_node(
+        static_notebook(notebook), resources={"metadata": {"name": title}}
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(body, encoding="utf-8")
+
+
+_INDEX = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>rememberer_nb run</title>
+<style>
+:root {{color-scheme: light dark}}
+body {{font-family: system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem}}
+pre {{overflow-x: auto; font-size: .85rem}} img {{max-width: 100%; background: #fff}}
+</style>
+<h1>Run {name}</h1>
+<h2>Notebooks</h2><ul>{notebooks}</ul>
+<h2>Comparison</h2><pre>{text}</pre>
+{images}
+</html>
+"""
+
+
+def write_index(folder: Path, notebooks: list[str], text: str) -> None:
+    """``index.html`` of a run: links to the notebooks, the table, the comparison's figures."""
+    links = "".join(f'<li><a href="html/{name}.html">{name}</a></li>' for name in notebooks)
+    figures = sorted((folder / "figures").glob("comparison*.png"))
+    images = "".join(f'<p><img alt="{p.stem}" src="figures/{p.name}"></p>' for p in figures)
+    (folder / "index.html").write_text(
+        _INDEX.format(
+            name=html.escape(folder.name),
+            notebooks=links,
+            text=html.escape(text or "not run"),
+            images=images,
+        ),
+        encoding="utf-8",
+    )
+
+
+def figures(folder: Path, *, n_jobs: int = 2) -> list[Path]:
+    """The pictures of the README, from a fresh comparison."""
+    from rememberer_nb import plots
+
+    folder.mkdir(exist_ok=True)
+    numbers = comparison_numbers(compare(default_comparison(), n_jobs=n_jobs))
+    return plots.save_comparison(
+        numbers["summary"], numbers["differences"], numbers["training"], folder
+    )
