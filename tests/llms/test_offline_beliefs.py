@@ -29,8 +29,15 @@ LABELS = OfflineConfig(prior_weight=0.2, label_weight=0.05)
 unit = st.floats(0, 1)
 
 
-def advised(value: float | None, *, K: float = 1.0, look: Look = BUY, good: bool = True) -> Advised:
-    return Advised(1, "click[x]", look, value, good, K)
+def advised(
+    value: float | None,
+    *,
+    K: float = 1.0,
+    look: Look = BUY,
+    good: bool = True,
+    prior: float = 0.5,
+) -> Advised:
+    return Advised(1, "click[x]", look, prior, value, good, K)
 
 
 def situation(page: str = "item", features: tuple[float, ...] = (), words: str = "") -> Situation:
@@ -57,7 +64,8 @@ def test_a_changed_kind_keeps_the_rest() -> None:
 
 
 def test_one_full_observation_by_hand() -> None:
-    belief, evidence = weigh(BUY, 0.3, [advised(0.9)], CONFIG, Likeness())
+    # An action that looks like the advised one is believed the same of beforehand.
+    belief, evidence = weigh(BUY, 0.3, [advised(0.9, prior=0.3)], CONFIG, Likeness())
     assert belief == pytest.approx((0.2 * 0.3 + 0.9) / 1.2)
     assert [(e.situation_likeness, e.action_likeness, e.value) for e in evidence] == [(1, 1, 0.9)]
 
@@ -66,11 +74,19 @@ def test_two_lines_count_by_their_likeness() -> None:
     # The second advised action differs by 0.5 in one attribute: k = e^(−3 · 0.5).
     other = Look("buy", (1.0, 0.0))
     k = math.exp(-1.5)
-    lines = [advised(0.8, K=0.5), advised(0.0, K=0.25, look=other, good=False)]
+    lines = [
+        advised(0.8, K=0.5, prior=0.4),
+        advised(0.0, K=0.25, look=other, good=False, prior=0.2),
+    ]
     belief, evidence = weigh(BUY, 0.4, lines, CONFIG, Likeness(action=3.0))
-    weight = 0.5 + 0.25 * k
-    assert belief == pytest.approx((0.2 * 0.4 + 0.5 * 0.8 + 0.0) / (0.2 + weight))
+    # Surprises of +0.4 and −0.2, with weights 0.5 and 0.25 k.
+    assert belief == pytest.approx(0.4 + (0.5 * 0.4 - 0.25 * k * 0.2) / (0.2 + 0.5 + 0.25 * k))
     assert evidence[1].action_likeness == pytest.approx(k)
+
+
+def test_advice_that_was_expected_changes_nothing() -> None:
+    # A fitting product scored the 0.6 that was believed of it: a better one stays better.
+    assert weigh(BUY, 0.7, [advised(0.6, prior=0.6)], CONFIG, Likeness())[0] == 0.7
 
 
 def test_labels_pull_gently_and_both_ways() -> None:
@@ -119,7 +135,8 @@ def test_likeness_falls_with_distance(a: float, b: float, c: float) -> None:
 def test_a_belief_lies_between_prior_and_advice(
     prior: float, value: float, K: float, count: int
 ) -> None:
-    belief, _ = weigh(BUY, prior, [advised(value, K=K)] * count, CONFIG, Likeness())
+    lines = [advised(value, K=K, prior=prior)] * count
+    belief, _ = weigh(BUY, prior, lines, CONFIG, Likeness())
     assert min(prior, value) - 1e-12 <= belief <= max(prior, value) + 1e-12
 
 

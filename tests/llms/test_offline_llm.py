@@ -31,8 +31,8 @@ LLM = OfflineLLM("webshop", SURE)
 
 
 def test_one_belief_by_hand() -> None:
-    # "red" is named and best, but not first: 0.35 + 0.25 + 0.10. The exemplar is the page itself,
-    # so K = k = 1 and the belief is (0.2 · 0.7 + 1 · 1) / 1.2, plus the label's 0.05 / 1.2.
+    # "red" is named and best, but not first: 0.35 + 0.20 + 0.05. The exemplar is the page itself,
+    # so K = k = 1 and the belief is (0.2 · 0.6 + 1 · 1) / 1.2, plus the label's 0.05 / 1.2.
     asked = item_prompt(exemplar(item_page(), encouraged=[("click[red]", 1.0)]))
     row = LLM.explain(asked).row("click[red]")
     assert row.kind == "option"
@@ -43,10 +43,10 @@ def test_one_belief_by_hand() -> None:
         "clicked": 0.0,
         "first": 0.0,
     }
-    assert row.prior == pytest.approx(0.70)
-    assert row.belief == pytest.approx((0.2 * 0.7 + 1.0) / 1.2 + 0.05 / 1.2)
+    assert row.prior == pytest.approx(0.60)
+    assert row.belief == pytest.approx((0.2 * 0.6 + 1.0) / 1.2 + 0.05 / 1.2)
     (evidence,) = row.evidence
-    assert evidence == (1, "click[red]", True, 1.0, 1.0, 1.0)
+    assert evidence == (1, "click[red]", True, 1.0, 1.0, row.prior, 1.0)
 
 
 def test_advice_carries_over_to_like_actions_only() -> None:

@@ -1,12 +1,16 @@
-"""How the stand-in forms a belief: a prior, pulled to the values of like actions in like pages.
+"""How the stand-in forms a belief: a prior, moved by how advised actions surprised it.
 
-With c the prior's weight, K the likeness of two situations and k that of two actions::
+An exemplar tells that action b was worth v where the stand-in would have believed q0(b); the
+surprise v − q0(b) is carried over to like actions in like situations. With c the prior's weight, K
+the likeness of two situations and k that of two actions::
 
     q0(a) = bias[kind] + Σ_i weight[kind, i] · attribute_i(a)
-    Q(a)  = (c q0(a) + Σ K k v) / (c + Σ K k)            over the advised actions with a value v
+    Q(a)  = q0(a) + Σ K k (v − q0(b)) / (c + Σ K k)      over the advised actions b with a value v
             + label weight · Σ K k s / (c + Σ K k)       over all advice; s = +1 encouraged, −1 not
 
-All values are in full marks. Without advice Q(a) = q0(a) exactly.
+An action that looks exactly like the advised one gets (c q0 + Σ K k v) / (c + Σ K k), the mean of
+prior and observations; actions that look a little better or worse than it stay that much better or
+worse. All values are in full marks. Without advice Q(a) = q0(a) exactly.
 """
 
 from __future__ import annotations
@@ -131,20 +135,24 @@ class Beliefs(Protocol):
 
 
 class Advised(NamedTuple):
-    """An advised action as it looked in its own exemplar; `value` in full marks."""
+    """An advised action as it looked in its own exemplar.
+
+    `value` is what it was worth, `prior` what would have been believed of it; both in full marks.
+    """
 
     exemplar: int
     action: str
     look: Look
+    prior: float
     value: float | None
     is_encouraged: bool
     situation_likeness: float
 
 
 class Contribution(NamedTuple):
-    """What one line of advice does to one candidate: it counts K·k observations of value v.
+    """What one line of advice does to one candidate: it counts K·k observations of a surprise.
 
-    `exemplar` is the example's number in the prompt, from 1.
+    `exemplar` is the example's number in the prompt, from 1; the surprise is `value` − `prior`.
     """
 
     exemplar: int
@@ -152,6 +160,7 @@ class Contribution(NamedTuple):
     is_encouraged: bool
     situation_likeness: float
     action_likeness: float
+    prior: float
     value: float | None
 
 
@@ -207,7 +216,7 @@ def weigh(
     """Q(a) and the lines of advice that had a part in it.
 
     >>> buy = Look("buy", ())
-    >>> advice = Advised(1, "click[buy now]", buy, 0.9, True, 1.0)
+    >>> advice = Advised(1, "click[buy now]", buy, 0.3, 0.9, True, 1.0)
     >>> belief, _ = weigh(buy, 0.3, [advice], OfflineConfig(label_weight=0.0), Likeness())
     >>> round(belief, 6)  # (0.2 · 0.3 + 1 · 0.9) / 1.2
     0.8
@@ -222,7 +231,7 @@ def weigh(
         if line.value is not None:
             value = max(-_VALUE_BOUND, min(_VALUE_BOUND, line.value))
             weight += counts
-            pull += counts * (value - prior)
+            pull += counts * (value - line.prior)
         labels += counts
         label_pull += counts if line.is_encouraged else -counts
         evidence.append(
@@ -232,10 +241,10 @@ def weigh(
                 line.is_encouraged,
                 line.situation_likeness,
                 alike,
+                line.prior,
                 line.value,
             )
         )
-    # The prior plus the weighted mean of differences: without advice it is the prior to the bit.
     belief = prior + pull / (config.prior_weight + weight)
     belief += config.label_weight * label_pull / (config.prior_weight + labels)
     return belief, tuple(evidence)

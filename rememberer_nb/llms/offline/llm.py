@@ -169,7 +169,10 @@ class OfflineLLM:
             likenesses.append(alike)
             for line, look in lines:
                 value = None if line.value is None else line.value / self.full_mark
-                advised.append(Advised(number, line.action, look, value, line.is_encouraged, alike))
+                prior = self._table[look.kind].prior(look.attributes)
+                advised.append(
+                    Advised(number, line.action, look, prior, value, line.is_encouraged, alike)
+                )
         return advised, tuple(likenesses)
 
     def _rows(self, candidates: dict[str, Look], advised: Sequence[Advised]) -> tuple[Row, ...]:
