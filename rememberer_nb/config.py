@@ -44,6 +44,11 @@ def _check_positive(config: Any, name: str, *, or_none: bool = False) -> None:
     _check(config, name, "a whole number of at least 1" + (" or None" if or_none else ""), is_fine)
 
 
+def _check_count(config: Any, name: str) -> None:
+    value = getattr(config, name)
+    _check(config, name, "a whole number of at least 0", isinstance(value, int) and value >= 0)
+
+
 @dataclass(frozen=True, slots=True)
 class RetrievalConfig:
     """Which records are shown: total = λ f_g + (1 − λ) f_o (paper, section 3.3)."""
@@ -54,7 +59,7 @@ class RetrievalConfig:
     observation_similarity: str = _setting("tfidf", "name", "ours", "f_o (paper: by page)")
 
     def __post_init__(self) -> None:
-        _check(self, "n_exemplars", "at least 0", self.n_exemplars >= 0)
+        _check_count(self, "n_exemplars")
         _check(self, "task_weight", "in [0, 1]", 0 <= self.task_weight <= 1)
 
 
@@ -125,7 +130,7 @@ class PromptConfig:
 
     def __post_init__(self) -> None:
         _check_positive(self, "max_tokens")
-        _check(self, "n_last_actions", "at least 0", self.n_last_actions >= 0)
+        _check_count(self, "n_last_actions")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,9 @@ The command line prints the message of a `RemembererError` on one line and exits
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
+from typing import Any
 
 
 class RemembererError(Exception):
@@ -79,6 +81,10 @@ class ReplyError(RemembererError):
         shown = text if len(text) <= 80 else text[:77] + "..."
         super().__init__(f"{reason}: {shown!r}")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Worker processes hand their errors over pickled, which by default loses keywords.
+        return functools.partial(ReplyError, text=self.text), (self.reason,)
+
 
 class LLMError(RemembererError):
     """An LLM could not be asked, or gave no answer."""
@@ -98,4 +104,8 @@ class MissingExtraError(RemembererError, ImportError):
     """
 
     def __init__(self, package: str, *, extra: str):
+        self.package, self.extra = package, extra
         super().__init__(f"{package} is missing: pip install 'rememberer-nb[{extra}]'")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return functools.partial(MissingExtraError, extra=self.extra), (self.package,)

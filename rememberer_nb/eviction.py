@@ -65,9 +65,9 @@ class Redundancy:
         if len(records) == 1:
             return next(iter(records))
         self._forget_gone(records)
-        for record in records.values():
-            if record.record_id not in self._nearest:
-                self._compare(memory, record)
+        # Listed first: a comparison may give another of them a neighbour, not yet its nearest.
+        for record in [r for r in records.values() if r.record_id not in self._nearest]:
+            self._compare(memory, record)
         first = min(self._nearest, key=lambda i: (-self._nearest[i][0], i))
         pair = (first, self._nearest[first][1])
         return min(pair, key=lambda i: (records[i].n_visits, i))

@@ -17,6 +17,9 @@ from rememberer_nb.elements import Advice, Exemplar, Hit, LeftOut, Record
 from rememberer_nb.envs.profile import Profile
 from rememberer_nb.prompts import CountTokens, estimate_tokens, format_exemplar
 
+# A gap of exactly the margin counts, whatever the last bits of the difference say.
+_ROUNDING = 1e-9
+
 
 def build_exemplar(
     record: Record,
@@ -124,7 +127,7 @@ def _discouraged(
     if config.published_rule:
         is_bad = worst.q_value <= 0
     else:
-        is_bad = top is None or worst.q_value <= top - config.margin
+        is_bad = top is None or top - worst.q_value >= config.margin - _ROUNDING
     return (Advice(worst.action, worst.q_value, worst.rationale),) if is_bad else ()
 
 

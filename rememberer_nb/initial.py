@@ -46,7 +46,10 @@ def read_initial(source: str | Path, env: str = "webshop") -> tuple[Record, ...]
         found = content.get("version")
         raise DataError(f"has version {found!r}, expected {VERSION}", path=path, field="version")
     name = str(content.get("name", path.stem))
-    return tuple(_record(i, row, name, path) for i, row in enumerate(content.get("records", ())))
+    rows = content.get("records")
+    if not isinstance(rows, list):
+        raise DataError("expected a list of records", path=path, field="records")
+    return tuple(_record(i, row, name, path) for i, row in enumerate(rows))
 
 
 def _record(number: int, row: Any, name: str, path: Path) -> Record:
@@ -54,18 +57,25 @@ def _record(number: int, row: Any, name: str, path: Path) -> Record:
     try:
         values = tuple(
             ActionValue(
-                action=value["action"],
+                action=_string(value["action"]),
                 q_value=float(value["q_value"]),
                 n_visits=int(value.get("n_visits", 1)),
                 reward=float(value.get("reward", 0.0)),
-                rationale=value.get("rationale", ""),
+                rationale=_string(value.get("rationale", "")),
                 is_initial=True,
             )
             for value in row["actions"]
         )
-        available = tuple(row.get("available_actions", ()))
-        return Record(number, row["task"], row["observation"], available, values, name)
+        available = tuple(map(_string, row.get("available_actions", ())))
+        task, observation = _string(row["task"]), _string(row["observation"])
+        return Record(number, task, observation, available, values, name)
     except KeyError as error:
         raise DataError(f"lacks the field {error}", path=path, field=where) from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, AttributeError) as error:
         raise DataError(f"does not fit: {error}", path=path, field=where) from error
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected a text, found {value!r}")
+    return value

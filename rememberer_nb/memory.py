@@ -18,7 +18,7 @@ import numpy as np
 
 from rememberer_nb.config import CapacityConfig, RetrievalConfig
 from rememberer_nb.elements import ActionValue, Episode, Hit, Record, Update, unique
-from rememberer_nb.errors import ConfigError
+from rememberer_nb.errors import ConfigError, RemembererError
 from rememberer_nb.eviction import make_eviction
 from rememberer_nb.retrieval import RecordIndex, Similarity, make_similarity
 from rememberer_nb.store import Store
@@ -78,7 +78,11 @@ class ExperienceMemory:
         self._removed: list[int] = []
         self._log: list[Update] = []
         self._store = store or Store()
-        self._load()
+        try:
+            self._load()
+        except RemembererError:
+            self._store.close()
+            raise
 
     # Opening and closing
 
@@ -172,6 +176,8 @@ class ExperienceMemory:
         if not 0 <= weight <= 1:
             raise ConfigError(f"task_weight must be in [0, 1], got {weight!r}")
         found = self._index.search(task, observation, weight, n_exemplars)
+        # A record that is evicted while the iterator is under way is passed over.
+        held = (scored for scored in found if scored.record_id in self._records)
         return (
             Hit(
                 rank=rank,
@@ -181,7 +187,7 @@ class ExperienceMemory:
                 record=self._records[scored.record_id],
                 query=(task, observation),
             )
-            for rank, scored in enumerate(found)
+            for rank, scored in enumerate(held)
         )
 
     def explain(self, hit: Hit) -> Explanation:
@@ -263,24 +269,19 @@ class ExperienceMemory:
         self._put(dataclasses.replace(record, action_values=(*values, fresh)))
 
     def add_initial(self, records: Iterable[Record]) -> list[int]:
-        """Take over the records of an initial memory, values and visits included."""
+        """Take over the records of an initial memory, values and visits included.
+
+        What the memory already knows of an action stays: taking them over twice changes nothing.
+        """
         record_ids = []
         for given in records:
             record_id = self.insert(
                 given.task, given.observation, given.available_actions, source=given.source
             )
-            values = tuple(
-                dataclasses.replace(
-                    value,
-                    is_initial=True,
-                    n_visits=value.n_visits * self.n_tables,
-                    tables=((value.q_value, value.n_visits),) * self.n_tables,
-                    first_update=None,
-                    last_update=None,
-                )
-                for value in given.action_values
-            )
-            self._put(dataclasses.replace(self._records[record_id], action_values=values))
+            for value in given.action_values:
+                if self._records[record_id].value_of(value.action) is None:
+                    self.add_action(record_id, value.action)
+                    self._put_value(self._records[record_id], self._as_initial(value))
             record_ids.append(record_id)
         return record_ids
 
@@ -358,8 +359,7 @@ class ExperienceMemory:
         dealt = iter(rng.permutation(len(values)).tolist())
         for record in twin:
             fresh = tuple(
-                dataclasses.replace(value, q_value=values[next(dealt)][1].q_value)
-                for value in record.action_values
+                _with_value(value, values[next(dealt)][1].q_value) for value in record.action_values
             )
             twin._put(dataclasses.replace(record, action_values=fresh))
         twin.commit()
@@ -395,20 +395,23 @@ class ExperienceMemory:
         meta = self._store.get_meta("memory")
         if meta is None:
             return
-        held = json.loads(meta)
-        if held["n_tables"] != self.n_tables:
+        with self._store.naming_the_file("is damaged"):
+            held = dict(json.loads(meta))
+            self._next_record, self._next_update = held["next_record"], held["next_update"]
+            n_tables = held["n_tables"]
+        if n_tables != self.n_tables:
             raise ConfigError(
-                f"{self.path} keeps {held['n_tables']} values per action, not {self.n_tables}: "
+                f"{self.path} keeps {n_tables} values per action, not {self.n_tables}: "
                 "open it with the same n_tables"
             )
         for record in self._store.load_records():
             self._add(record)
         self._changed = {}
-        self._next_record, self._next_update = held["next_record"], held["next_update"]
         for key, similarity in self._similarities().items():
             state = self._store.get_meta(key)
             if state:
-                similarity.restore(state)
+                with self._store.naming_the_file("is damaged"):
+                    similarity.restore(state)
 
     def _similarities(self) -> Mapping[str, Similarity]:
         f_g, f_o = self._index.task_similarity, self._index.observation_similarity
@@ -439,7 +442,22 @@ class ExperienceMemory:
         values = tuple(value if old.action == value.action else old for old in record.action_values)
         self._put(dataclasses.replace(record, action_values=values))
 
+    def _as_initial(self, value: ActionValue) -> ActionValue:
+        return dataclasses.replace(
+            value,
+            is_initial=True,
+            n_visits=value.n_visits * self.n_tables,
+            tables=((value.q_value, value.n_visits),) * self.n_tables,
+            first_update=None,
+            last_update=None,
+        )
+
     def _make_room(self) -> None:
         limit = self.capacity.max_records
         while limit is not None and len(self) >= limit:
             self.remove(self._eviction.choose(self))
+
+
+def _with_value(value: ActionValue, q_value: float) -> ActionValue:
+    tables = tuple((q_value, n_visits) for _, n_visits in value.tables)
+    return dataclasses.replace(value, q_value=q_value, tables=tables)

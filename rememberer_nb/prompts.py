@@ -82,8 +82,8 @@ def format_advice(advice: Advice) -> str:
     'click[buy now] -> 0.75 everything fits'
     """
     value = NOT_TRIED if advice.value is None else f"{advice.value:.2f}"
-    rationale = " ".join(advice.rationale.split())
-    return f"{advice.action} -> {value} {rationale}".rstrip()
+    rationale = _line(advice.rationale)
+    return f"{_line(advice.action)} -> {value} {rationale}".rstrip()
 
 
 def _page(observation: str) -> str:
@@ -91,7 +91,7 @@ def _page(observation: str) -> str:
 
 
 def _bullets(lines: Sequence[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines) or "- none"
+    return "\n".join(f"- {_line(line)}" for line in lines) or "- none"
 
 
 def _line(text: str) -> str:

@@ -18,7 +18,7 @@ from rememberer_nb.envs.profile import Profile
 from rememberer_nb.errors import ReplyError
 
 _HEADING = re.compile(r"^[\s#*>-]*(encouraged|discouraged|avoid)\b[^\w\[]*", re.IGNORECASE)
-_VALUE = re.compile(r"^\W*?(-?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3})?)(?![\w.])(.*)$", re.DOTALL)
+_VALUE = re.compile(r"^\W*?(-?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3})?)(?!\w|\.\d)(.*)$", re.DOTALL)
 _MAX_JSON_STARTS = 50
 _WRAPPING = " \t\"'`*_.;,"
 
@@ -51,12 +51,16 @@ def parse_reply(text: str, available_actions: Sequence[str], profile: Profile) -
     ...
     rememberer_nb.errors.ReplyError: no action in the reply: 'I would wait.'
     """
-    for found in _json_objects(text):
-        action = found.get("action")
-        if isinstance(action, str) and (match := profile.match(action, available_actions)):
-            return ParsedReply(match, _number(found.get("value")), _text(found.get("rationale")))
     unavailable: str | None = None
-    for line in _choice_lines(text):
+    for found in _json_objects(text):
+        action = _text(found.get("action"))
+        if match := profile.match(action, available_actions):
+            return ParsedReply(match, _number(found.get("value")), _text(found.get("rationale")))
+        unavailable = unavailable or action
+    if unavailable:
+        # Other actions that the text mentions (in the reason, say) were not chosen.
+        raise ReplyError(f"{unavailable} is not available", text=text)
+    for line in _choice_lines(_whole(text)):
         for written in profile.action_pattern.finditer(line):
             match = profile.match(written.group(), available_actions)
             if match is not None:
@@ -126,4 +130,9 @@ def _number(value: Any) -> float | None:
 
 
 def _text(value: Any) -> str:
-    return " ".join(value.split()) if isinstance(value, str) else ""
+    return " ".join(_whole(value).split()) if isinstance(value, str) else ""
+
+
+def _whole(text: str) -> str:
+    """JSON can escape half a character, which no file takes: it becomes a question mark."""
+    return text.encode(errors="replace").decode()

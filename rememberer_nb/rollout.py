@@ -143,6 +143,7 @@ def _take(
                 truncated=truncated,
                 rationale=decision.rationale,
                 available_actions=situation.available_actions,
+                is_invalid=decision.error is not None,
             )
         )
     step = Step(
@@ -189,9 +190,9 @@ def train(
     progress = progress or Progress(is_shown=False)
     jobs = [(epoch, i, task) for epoch in range(config.n_epochs) for i, task in enumerate(tasks)]
     episodes: list[Episode] = []
-    solved: set[int] = set()
+    solved_in: dict[int, int] = {}
     for epoch, position, task in progress.over(jobs, len(jobs), f"train {agent.name}"):
-        if config.skip_successes and task in solved:
+        if config.skip_successes and solved_in.get(task, epoch) < epoch:
             continue
         episode = run_episode(
             env, agent, task, seed=seed, epoch=epoch, position=position, learn=True
@@ -199,7 +200,7 @@ def train(
         if agent.memory is not None:
             agent.memory.commit(episode if keep_episodes else None)
         if episode.is_success:
-            solved.add(task)
+            solved_in.setdefault(task, epoch)
         episodes.append(episode)
     return episodes
 

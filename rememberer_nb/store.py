@@ -21,6 +21,9 @@ from rememberer_nb.errors import DataError, MemoryFileError
 APPLICATION_ID = 0x524D4E42  # "RMNB"
 FORMAT_VERSION = 1
 
+# What files and their contents raise: damaged rows surface as any of the last four.
+_FILE_ERRORS = (sqlite3.Error, zlib.error, OSError, DataError, ValueError, TypeError, LookupError)
+
 _SQLITE_HEADER = b"SQLite format 3\x00"
 _HEADER_SIZE = 100
 # Offsets in the header of a SQLite file (its file format, section 1.3).
@@ -162,9 +165,7 @@ class Store:
             yield
         except MemoryFileError:
             raise
-        except (sqlite3.Error, zlib.error, OSError, DataError, LookupError) as error:
-            raise self._error(f"{problem}: {error}") from error
-        except (ValueError, TypeError) as error:
+        except _FILE_ERRORS as error:
             raise self._error(f"{problem}: {error}") from error
 
     def _write_records(self, records: Iterable[Record], removed: Iterable[int]) -> None:

@@ -25,7 +25,7 @@ from shopgen.products import MadeProduct, make_products
 from shopgen.vocabulary import Category, load_categories
 
 HERE = Path(__file__).resolve().parent
-SEED = 20230608
+SEED = 20231210
 ITEMS, ATTRIBUTES, INSTRUCTIONS = (
     "items_shuffle.json.gz",
     "items_ins_v2.json.gz",

@@ -46,88 +46,86 @@ _USELESS_SEARCH = Advised("click[search]", "The button alone looks for nothing; 
 DEMONSTRATIONS = (
     Demonstration(
         "E0",
-        791,
+        664,
         (
             (
                 Advised(
-                    "search[long lasting tape in hair extensions]",
+                    "search[water resistant acrylic nail tips]",
                     "A few keywords are enough: the kind of product and its property.",
                 ),
                 _USELESS_SEARCH,
             ),
             (
                 Advised(
-                    "click[b0bl2k6wkn]",
-                    "These are tape in extensions, long lasting, for hair styling, below 110.",
+                    "click[b0bvts6slb]",
+                    "Acrylic nail tips, water resistant, with an almond finish.",
                 ),
-                Advised("click[b0btrssetk]", "This one is a wig, not tape in extensions."),
+                Advised("click[b0ba2mcjt9]", "These are short and square, not almond."),
             ),
             (
-                Advised("click[12 inch]", "The task asks for 12 inches, and no size is chosen."),
-                Advised("click[buy now]", "Too early: neither length nor color is chosen yet."),
+                Advised("click[medium almond]", "The task names the style; none is chosen yet."),
+                Advised("click[buy now]", "Too early: neither style nor color is chosen yet."),
             ),
             (
-                Advised("click[honey blonde]", "The length is chosen; the color is still open."),
+                Advised("click[sage green]", "The style is chosen; the color is still open."),
                 None,
             ),
-            (Advised("click[buy now]", "Kind, properties, options and price all fit."), None),
+            (Advised("click[buy now]", "Kind, property, options and price all fit."), None),
         ),
     ),
     Demonstration(
         "E1",
-        650,
+        656,
         (
             (
                 Advised(
-                    "search[zinnode kids headphones easy to carry]",
-                    "The brand and the kind narrow it down; colors are chosen on the page.",
+                    "search[flexible mini tripod remote control]",
+                    "To run it from the couch means a remote; options are chosen on the page.",
                 ),
                 _USELESS_SEARCH,
             ),
             (
                 Advised(
-                    "click[b0ejm2f7n4]",
-                    "The right brand, easy to carry, wireless, and well below 70 dollars.",
+                    "click[b0ektg3136]",
+                    "A flexible mini tripod with remote control, well below 90 dollars.",
                 ),
-                Advised(
-                    "click[b0er4gp0wy]",
-                    "Its title has the color but speaks of water, not of carrying.",
-                ),
+                Advised("click[b0ea2tasta]", "Its title says nothing of a remote control."),
             ),
             (
-                Advised("click[wired]", "The task wants the wired style, so it is chosen first."),
+                Advised("click[40 inch]", "The task wants 40 inches, and no size is chosen."),
                 Advised("click[description]", "The title says enough; this costs a step."),
             ),
             (
-                Advised("click[black]", "The style is chosen, the color black is missing."),
+                Advised("click[black]", "The size is chosen, the color black is missing."),
                 Advised("click[buy now]", "Too early: the color is not chosen yet."),
             ),
-            (Advised("click[buy now]", "Style and color are chosen and the price fits."), None),
+            (Advised("click[buy now]", "Size and color are chosen and the price fits."), None),
         ),
     ),
     Demonstration(
         "E2",
-        782,
+        722,
         (
             (
                 Advised(
-                    "search[quick drying cotton mens flannel shirt]",
-                    "Kind and properties make the query; what the buyer tells of himself does not.",
+                    "search[100% cotton socks]",
+                    "Pure cotton is what the shop calls 100% cotton; color and count come later.",
                 ),
                 None,
             ),
             (
                 Advised(
-                    "click[b0fyt73pmh]",
-                    "A flannel shirt below 50 dollars, first for these keywords.",
+                    "click[b0f52y4lej]",
+                    "Cotton socks for the winter, sold in packs of pairs, below 50 dollars.",
                 ),
-                Advised("click[b0fm5hvrrx]", "It costs more than the 50 dollars allowed."),
+                Advised("click[b0fn81ymgr]", "Its title does not say cotton, and it costs more."),
             ),
             (
-                Advised("click[small]", "The task names one option, the size small."),
-                Advised("click[buy now]", "Too early: the size is not chosen yet."),
+                Advised("click[5 pairs]", "Five pairs are wanted; no quantity is chosen."),
+                Advised("click[buy now]", "Too early: quantity and color are not chosen yet."),
             ),
-            (Advised("click[buy now]", "The size is chosen and the price fits."), None),
+            (Advised("click[black]", "The quantity is chosen; black is still missing."), None),
+            (Advised("click[buy now]", "Quantity and color are chosen and the price fits."), None),
         ),
     ),
 )

@@ -66,19 +66,31 @@ class Profile:
         return next((a for t in templates if (a := self._fill(t, action)) is not None), None)
 
     def _fold(self, action: str) -> str:
-        text = " ".join(action.split())
+        text = _tidy(action)
         return text if self.is_case_sensitive else text.lower()
 
     def _fill(self, template: str, action: str) -> str | None:
         for placeholder in self.placeholders:
             before, found, after = template.partition(placeholder)
-            text = action.strip()
+            text = _tidy(action)
             fits = len(text) > len(before) + len(after)
             head, tail = self._fold(text[: len(before)]), self._fold(text[len(text) - len(after) :])
             if found and fits and head == self._fold(before) and tail == self._fold(after):
                 filled = text[len(before) : len(text) - len(after)].strip()
-                return before + filled + after if filled not in ("", placeholder) else None
+                # The placeholder itself, copied from the list of actions, is no text.
+                is_text = filled and self._fold(placeholder) not in self._fold(filled)
+                return before + filled + after if is_text else None
         return None
+
+
+_BRACKETS = re.compile(r"(\w+) ?([\[(]) ?(.*?) ?([\])])")
+
+
+def _tidy(action: str) -> str:
+    """On one line, and without spaces around the argument: "click [ a ]" means "click[a]"."""
+    text = " ".join(action.split())
+    found = _BRACKETS.fullmatch(text)
+    return "".join(found.groups()) if found else text
 
 
 _PROFILES: dict[str, Callable[[], Profile]] = {}

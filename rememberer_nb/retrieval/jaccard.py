@@ -59,7 +59,7 @@ class JaccardSimilarity:
         held = set(self._rows.row(slot)[0].tolist())
         shared = sorted(t for t in tokens if self._vocabulary.get(t) in held)
         union = len(tokens) + len(held) - len(shared)
-        return tuple(Term(token, 1.0, 1.0, 1.0 / union) for token in shared)
+        return tuple(Term(token, 1.0, 1.0 / union, 1.0 / union) for token in shared)
 
     def refresh(self) -> None:
         """There are no corpus statistics."""

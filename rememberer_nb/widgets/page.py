@@ -16,7 +16,7 @@ _TOKEN = re.compile(
     r"\[(?:clicked )?button\] (?P<rich>.*?) \[(?:clicked )?button_\]"
     r"|\[\[(?P<clicked>[^\[\]\n]*)\]\]"
     r"|\[(?P<label>[^\[\]\n]*)\]"
-    r"|<[^<>\n]*\bid=\"(?P<id>\w+)\"[^<>\n]*>"
+    r"|<(?P<tag>\w+)\b[^<>\n]*\bid=\"(?P<id>\w+)\"[^<>\n]*>(?:[^<\n]*</(?P=tag)>)?"
 )
 _SEPARATOR = " [SEP] "
 
@@ -84,5 +84,5 @@ def _mark(text: str, name: str, clickable: Collection[str], chosen: Collection[s
     if key not in clickable:
         return shown
     if key in chosen:
-        return f"<mark class='chosen' title='chosen'>{shown}</mark> ◀ chosen"
+        return f"<mark class='chosen' title='chosen'>{shown}</mark>"
     return f"<span class='label'>{shown}</span>"

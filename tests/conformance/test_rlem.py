@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def transitions(steps: list[dict]) -> list[Transition]:
     """A recorded step holds the action that led to its observation, and that action's reward."""
-    pairs = list(zip(steps[:-1], steps[1:], strict=True))
+    pairs = list(itertools.pairwise(steps))
     return [
         Transition(
             observation=before["observation"],

@@ -142,8 +142,8 @@ def learn(
 def sample() -> tuple[Episode, ExperienceMemory]:
     """A solved episode with every stage filled, and the memory after it.
 
-    The memory saw four attempts before: the wrong lamp, the right lamp in the wrong size, one that a
-    step limit ended, and a purchase of the right lamp. The first reply holds no action.
+    The memory saw four attempts before: the wrong lamp, the right lamp in the wrong size, one that
+    a step limit ended, and a purchase of the right lamp. The first reply holds no action.
     """
     memory = ExperienceMemory()
     learn(memory, PLAN[0], "click[b0lamp0002] -> 0.9 it comes with a dimmer", PLAN[3], task=0)

@@ -122,7 +122,7 @@ class Engine:
 
     @property
     def page_type(self) -> str:
-        """ "search", "results", "item", "description" (all sub pages) or "done"."""
+        """The kind of page: "search", "results", "item", "description" (any sub page), "done"."""
         return self._state.kind
 
     @property

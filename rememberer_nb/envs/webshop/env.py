@@ -106,7 +106,7 @@ class WebShopEnv(gymnasium.Env[str, str]):
     'results'
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"]}
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 1}
 
     def __init__(
         self,

@@ -42,7 +42,7 @@ _EXCEPTIONS = """
     painting ring shelving spring sterling string supply swing thing wedding wing wiring
 """
 _NOUNS_ALL_THE_SAME = frozenset(_EXCEPTIONS.split())
-_WORD = re.compile(r"[a-z][a-z0-9]*")
+_WORD = re.compile(r"[^\W\d_][^\W_]*")
 
 
 class NounTagger(Protocol):

@@ -1,0 +1,182 @@
+"""Retrieved records as HTML cards: how similar, what their actions are worth, what was advised."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rememberer_nb.elements import ActionValue, Advice, Decision, Episode, Exemplar, Hit
+
+if TYPE_CHECKING:
+    from rememberer_nb.memory import ExperienceMemory
+    from rememberer_nb.retrieval import Term
+
+_N_TERMS = 6
+_N_VALUES = 8
+
+
+def number(value: float) -> str:
+    """Two decimals, without a negative zero.
+
+    >>> number(-0.001), number(2 / 3)
+    ('0.00', '0.67')
+    """
+    text = f"{value:.2f}"
+    return "0.00" if text == "-0.00" else text
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What a full bar means: the same for every bar of an episode, so that bars compare.
+
+    >>> Scale(-1.0, 1.0).span(0.5)
+    (50.0, 25.0)
+    """
+
+    low: float = 0.0
+    high: float = 1.0
+
+    @classmethod
+    def of(cls, episode: Episode) -> Scale:
+        """From 0 (or the lowest value) to 1 (or the highest) over all retrieved records."""
+        values = [
+            value.q_value
+            for step in episode.steps
+            for hit in step.decision.hits
+            for value in hit.record.action_values
+        ]
+        return cls(min([0.0, *values]), max([1.0, *values]))
+
+    def span(self, value: float) -> tuple[float, float]:
+        """Where the bar of a value starts and how long it is, in percent; it starts at 0."""
+        width = self.high - self.low
+        start, stop = sorted(((0 - self.low) / width, (value - self.low) / width))
+        return round(100 * start, 1), round(100 * (stop - start), 1)
+
+    def bar(self, value: float, kind: str = "") -> str:
+        """The bar as HTML; hidden from screen readers, since the number stands beside it."""
+        start, length = self.span(value)
+        style = f"left:{start:g}%;width:{length:g}%"
+        return f"<span class='bar {kind}' aria-hidden='true'><i style='{style}'></i></span>"
+
+
+def retrieval_html(decision: Decision, scale: Scale, memory: ExperienceMemory | None = None) -> str:
+    """A card per hit in order of rank, then one per exemplar that no hit stands behind."""
+    left_out = {} if decision.prompt is None else {
+        item.record_id: item.why for item in decision.prompt.left_out if item.record_id is not None
+    }  # fmt: skip
+    shown = [e.record_id for e in decision.exemplars if e.record_id not in left_out]
+    exemplars = {exemplar.record_id: exemplar for exemplar in decision.exemplars}
+    cards = []
+    for hit in decision.hits:
+        record_id = hit.record.record_id
+        exemplar = exemplars.pop(record_id, None)
+        head = f"<b>{hit.rank + 1}.</b> {_place(record_id, shown, left_out)}"
+        values = _values_html(hit.record.action_values, exemplar, scale)
+        why = _shared_terms(hit, memory)
+        cards.append(_card(head, hit.record.task, _scores(hit) + values + why))
+    for record_id, exemplar in exemplars.items():
+        head = f"<b>Fixed.</b> {_place(record_id, shown, left_out)}"
+        cards.append(_card(head, exemplar.task, _values_html((), exemplar, scale)))
+    return "".join(cards) or "<span class='soft'>Nothing was retrieved.</span>"
+
+
+def _card(head: str, task: str, body: str) -> str:
+    return (
+        f"<div class='card'><div class='head'>{head}</div>"
+        f"<div class='soft'>{html.escape(task)}</div>{body}</div>"
+    )
+
+
+def _place(record_id: int, shown: Sequence[int], left_out: dict[int | None, str]) -> str:
+    """Where a record went; the prompt shows the most similar exemplar last."""
+    name = f"record {record_id}"
+    if record_id in left_out:
+        return f"{name} <span class='chip bad'>skipped: {html.escape(left_out[record_id])}</span>"
+    if record_id in shown:
+        place = len(shown) - shown.index(record_id)
+        return f"{name} <span class='chip'>example {place} in the prompt</span>"
+    return f"{name} <span class='chip'>not shown</span>"
+
+
+def _scores(hit: Hit) -> str:
+    unit = Scale()
+    scores = (
+        ("total", hit.total),
+        ("task", hit.task_similarity),
+        ("page", hit.observation_similarity),
+    )
+    parts = [
+        f"<span class='score'>{name} {unit.bar(value)} {number(value)}</span>"
+        for name, value in scores
+    ]
+    return f"<div class='scores'>{' '.join(parts)}</div>"
+
+
+def _values_html(values: Iterable[ActionValue], exemplar: Exemplar | None, scale: Scale) -> str:
+    known = sorted(values, key=lambda v: (-v.q_value, -v.n_visits, v.action))
+    advice = {} if exemplar is None else {
+        item.action: (kind, item)
+        for kind in ("encouraged", "discouraged")
+        for item in getattr(exemplar, kind)
+    }  # fmt: skip
+    rows = [_value_row(v.action, v, *advice.pop(v.action, ("", None)), scale) for v in known]
+    # Advised actions stay in sight; of the rest the best few.
+    rows = rows[:_N_VALUES] + [row for row in rows[_N_VALUES:] if "couraged'" in row]
+    hidden = len(known) - len(rows)
+    rows += [_value_row(action, None, kind, item, scale) for action, (kind, item) in advice.items()]
+    if not rows:
+        return "<div class='soft'>No action was tried here.</div>"
+    more = f"<div class='soft'>{hidden} more actions in between</div>" if hidden else ""
+    head = (
+        "<colgroup><col style='width:38%'><col style='width:27%'><col style='width:35%'></colgroup>"
+        "<thead><tr><th>action</th><th>Q, visits</th><th>advice and why</th></tr></thead>"
+    )
+    return f"<table class='values'>{head}<tbody>{''.join(rows)}</tbody></table>{more}"
+
+
+def _value_row(
+    action: str, value: ActionValue | None, kind: str, advice: Advice | None, scale: Scale
+) -> str:
+    q = value.q_value if value is not None else None if advice is None else advice.value
+    if q is None or (advice is not None and advice.is_synthetic):
+        shown = "" if q is None else f", shown as {number(q)}"
+        worth = f"<i class='soft'>not tried{shown}</i>"
+    else:
+        visits = "" if value is None else f" <span class='soft'>×{value.n_visits}</span>"
+        worth = f"{scale.bar(q, kind or 'plain')} {number(q)}{visits}"
+    reason = advice.rationale if advice is not None else value.rationale if value else ""
+    if advice is not None and advice.is_synthetic:
+        reason = "drawn at random, not from experience"
+    mark = {"encouraged": "▲ encouraged", "discouraged": "▼ discouraged"}.get(kind, "")
+    parts = [f"<b class='{kind}'>{mark}</b>" if mark else "", html.escape(reason)]
+    why = " · ".join(part for part in parts if part)
+    return f"<tr><td><code>{html.escape(action)}</code></td><td>{worth}</td><td>{why}</td></tr>"
+
+
+def _shared_terms(hit: Hit, memory: ExperienceMemory | None) -> str:
+    """The terms that made the scores, as the memory explains them now."""
+    if memory is None:
+        return ""
+    held = memory.find(hit.record.task, hit.record.observation)
+    if held is None or held.record_id != hit.record.record_id:
+        return "<div class='soft'>No longer in memory.</div>"
+    explanation = memory.explain(hit)
+    lines = [
+        f"<div>{name}: {_terms(terms)}</div>"
+        for name, terms in (
+            ("task", explanation.task_terms),
+            ("page", explanation.observation_terms),
+        )
+    ]
+    return f"<details><summary>Shared terms</summary>{''.join(lines)}</details>"
+
+
+def _terms(terms: Sequence[Term]) -> str:
+    parts = [f"{html.escape(t.term)} {t.product:.3f}" for t in terms[:_N_TERMS]]
+    rest = terms[_N_TERMS:]
+    if rest:
+        parts.append(f"{len(rest)} more {sum(t.product for t in rest):.3f}")
+    return " + ".join(parts) or "none"
