@@ -361,7 +361,16 @@ def from_data(cls: type[Value], data: Any) -> Value:
     try:
         return _converter().structure(data, cls)
     except BaseValidationError as error:
-        raise DataError("; ".join(transform_error(error)), field=cls.__name__) from error
+        problems = transform_error(error, format_exception=_problem)
+        raise DataError("; ".join(problems), field=cls.__name__) from error
+    except TypeError as error:
+        raise DataError(f"cannot be made from {data!r:.80}", field=cls.__name__) from error
+
+
+def _problem(error: BaseException, cls: type | None) -> str:
+    from cattrs.v import format_exception
+
+    return str(error) if isinstance(error, ConfigError) else format_exception(error, cls)
 
 
 def rank_key(total: float, n_visits: int, order: int) -> tuple[float, int, int]:

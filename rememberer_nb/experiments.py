@@ -155,16 +155,20 @@ def compare(
 
 
 def _read_done(path: Path, comparison: Comparison) -> dict[int, dict[str, Any]]:
-    signature = {"comparison": {**to_data(comparison), "seeds": None}}
+    head = json.loads(json.dumps({"comparison": {**to_data(comparison), "seeds": None}}))
     if not path.exists():
-        path.write_text(json.dumps(signature) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(head) + "\n", encoding="utf-8")
         return {}
-    lines = path.read_text(encoding="utf-8").splitlines()
+    text = path.read_text(encoding="utf-8")
+    whole, _, cut_off = text.rpartition("\n")
     try:
-        rows = [json.loads(line) for line in lines]
-        done = {row["seed"]: row for row in rows[1:]}
+        first, *rows = [json.loads(line) for line in whole.split("\n")]
+        done = {row["seed"]: row for row in rows}
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise DataError(f"is no file of finished seeds: {error!r}", path=path) from error
-    if not rows or rows[0] != json.loads(json.dumps(signature)):
+    if first != head:
         raise DataError("belongs to a comparison with other settings or tasks", path=path)
+    if cut_off:
+        # A run was stopped while it wrote: that seed is run again.
+        path.write_text(whole + "\n", encoding="utf-8")
     return done

@@ -91,7 +91,6 @@ def run_episode(
     random = EpisodeRandom.derive(seed, epoch, position, task)
     observation, info = env.reset(seed=random.env_seed, options={"task": task})
     goal: Task = info["task"]
-    env_name = getattr(getattr(env, "unwrapped", env), "name", "")
     episode_id = f"{agent.name}/{seed}/{epoch}/{position}/{goal.task_id}"
     learner = None
     if learn and agent.memory is not None:
@@ -110,7 +109,7 @@ def run_episode(
         is_over = step.terminated or step.truncated
     return Episode(
         episode_id=episode_id,
-        env=env_name,
+        env=profile_of(env).name,
         agent=agent.name,
         task=goal,
         steps=tuple(steps),

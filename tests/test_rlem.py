@@ -89,26 +89,29 @@ def test_plan_against_the_definition(n_steps: int, n_step: int | None, last: boo
 
 
 @pytest.mark.parametrize(
-    ("n_step", "ending", "expected"),
+    ("n_step", "rewards", "bootstraps", "targets"),
     [
-        # n = 1: at p and q the next page is unknown or just made, worth 0; at the end r alone.
-        (1, "terminated", {"p": 1.0, "q": 2.0, "r": 4.0}),
-        (2, "terminated", {"p": 1 + 0.5 * 2, "q": 2 + 0.5 * 4, "r": 4.0}),
-        (7, "terminated", {"p": 1 + 0.5 * 2 + 0.25 * 4, "q": 2 + 0.5 * 4, "r": 4.0}),
-        (None, "terminated", {"p": 1 + 0.5 * 2 + 0.25 * 4, "q": 2 + 0.5 * 4, "r": 4.0}),
+        # An unknown page is stood in for by the record just made, which is still worth 0 (p), then
+        # by the better of the two there are (q: p is worth 1).
+        (1, [(1.0,), (2.0,), (4.0,)], [0.0, 1.0, None], [1.0, 2 + 0.5 * 1, 4.0]),
+        (2, [(1.0, 2.0), (2.0, 4.0), (4.0,)], [0.0, None, None], [1 + 0.5 * 2, 2 + 0.5 * 4, 4.0]),
+        (7, [(1.0, 2.0, 4.0), (2.0, 4.0), (4.0,)], [None] * 3, [3.0, 4.0, 4.0]),
+        (None, [(1.0, 2.0, 4.0), (2.0, 4.0), (4.0,)], [None] * 3, [3.0, 4.0, 4.0]),
     ],
 )
-def test_first_episode(n_step: int | None, ending: str, expected: dict[str, float]) -> None:
+def test_first_episode_by_hand(
+    n_step: int | None,
+    rewards: list[tuple[float, ...]],
+    bootstraps: list[float | None],
+    targets: list[float],
+) -> None:
     memory = ExperienceMemory(WORDWISE)
-    # Unknown pages have nothing in common with known ones but the task: see the stand-in below.
     config = RlemConfig(n_step=n_step, **HALF)
-    learner = EpisodeLearner(memory, "g", "e", config)
-    targets: dict[int, float] = {}
-    for transition in episode([1.0, 2.0, 4.0], ending=ending):
-        for update in learner.observe(transition):
-            stood_in = (update.bootstrap_value or 0.0) * 0.5 ** len(update.rewards)
-            targets[update.step] = update.target - stood_in
-    assert targets == pytest.approx(dict(enumerate(expected.values())))
+    updates = learn_episode(memory, "g", episode([1.0, 2.0, 4.0]), config=config)
+    assert [update.rewards for update in updates] == rewards
+    assert [update.bootstrap_value for update in updates] == bootstraps
+    assert [update.target for update in updates] == targets
+    assert list(q_values(memory).values()) == targets
 
 
 def test_one_step_second_episode_by_hand() -> None:

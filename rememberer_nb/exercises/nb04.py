@@ -54,16 +54,18 @@ def choose(answer: Any) -> str | None:
 
 
 def belief(answer: Any) -> str | None:
-    """04.2: prior 0.5 with c = 0.2; advice 0.9 that counts 0.4, and 0.1 that counts 0.1."""
+    """04.2: prior 0.5, c = 0.2; surprises 0.9 - 0.6 (counts 0.4) and 0.1 - 0.4 (counts 0.1)."""
     if not is_number(answer):
         return "a number is asked for"
-    if is_close(answer, (0.4 * 0.9 + 0.1 * 0.1) / 0.5, 1e-3):
-        return "the prior counts too, for a fifth of an observation"
-    if is_close(answer, (0.2 * 0.5 + 0.9 + 0.1) / 2.2, 1e-3):
-        return "a line of advice counts K·k, not as one whole observation"
-    if not 0.1 <= float(answer) <= 0.9:
-        return "a weighted mean lies between the lowest and the highest of its numbers"
-    wanted = (0.2 * 0.5 + 0.4 * 0.9 + 0.1 * 0.1) / (0.2 + 0.4 + 0.1)
+    if is_close(answer, 0.5 + (0.4 * 0.3 - 0.1 * 0.3) / 0.5, 1e-3):
+        return "the prior counts too, like a fifth of an observation"
+    if is_close(answer, 0.5 + (0.4 * 0.4 - 0.1 * 0.4) / 0.7, 1e-3):
+        return "the surprise is measured against the prior of the advised action, not of this one"
+    if is_close(answer, 0.5, 1e-3):
+        return "the surprises are opposite, but the two lines do not count alike"
+    if is_close(answer, (0.4 * 0.3 - 0.1 * 0.3) / 0.7, 1e-3):
+        return "that is how far the belief moves; from where?"
+    wanted = 0.5 + (0.4 * 0.3 - 0.1 * 0.3) / (0.2 + 0.4 + 0.1)
     return None if is_close(answer, wanted, 1e-3) else "divide by the sum of all three weights"
 
 

@@ -76,7 +76,8 @@ def retrieval_html(decision: Decision, scale: Scale, memory: ExperienceMemory | 
         head = f"<b>{hit.rank + 1}.</b> {_place(record_id, shown, left_out)}"
         values = _values_html(hit.record.action_values, exemplar, scale)
         why = _shared_terms(hit, memory)
-        cards.append(_card(head, hit.record.task, _scores(hit) + values + why))
+        task = "the same task" if hit.record.task == hit.query[0] else hit.record.task
+        cards.append(_card(head, task, _scores(hit) + values + why))
     for record_id, exemplar in exemplars.items():
         head = f"<b>Fixed.</b> {_place(record_id, shown, left_out)}"
         cards.append(_card(head, exemplar.task, _values_html((), exemplar, scale)))
@@ -131,7 +132,7 @@ def _values_html(values: Iterable[ActionValue], exemplar: Exemplar | None, scale
         return "<div class='soft'>No action was tried here.</div>"
     more = f"<div class='soft'>{hidden} more actions in between</div>" if hidden else ""
     head = (
-        "<colgroup><col style='width:38%'><col style='width:27%'><col style='width:35%'></colgroup>"
+        "<colgroup><col style='width:33%'><col style='width:27%'><col style='width:40%'></colgroup>"
         "<thead><tr><th>action</th><th>Q, visits</th><th>advice and why</th></tr></thead>"
     )
     return f"<table class='values'>{head}<tbody>{''.join(rows)}</tbody></table>{more}"
@@ -149,7 +150,7 @@ def _value_row(
         worth = f"{scale.bar(q, kind or 'plain')} {number(q)}{visits}"
     reason = advice.rationale if advice is not None else value.rationale if value else ""
     if advice is not None and advice.is_synthetic:
-        reason = "drawn at random, not from experience"
+        reason = "drawn at random"
     mark = {"encouraged": "▲ encouraged", "discouraged": "▼ discouraged"}.get(kind, "")
     parts = [f"<b class='{kind}'>{mark}</b>" if mark else "", html.escape(reason)]
     why = " · ".join(part for part in parts if part)

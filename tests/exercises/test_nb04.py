@@ -66,18 +66,19 @@ class TestChoose:
 
 
 class TestBelief:
-    @pytest.mark.parametrize("right", [0.47 / 0.7, 0.671, 0.6714])
+    @pytest.mark.parametrize("right", [0.5 + 0.09 / 0.7, 0.629, 0.6286])
     def test_right(self, right):
         assert check("04.2", right)
 
     @pytest.mark.parametrize(
         ("wrong", "hint"),
         [
-            (0.74, "prior"),
-            (1.1 / 2.2, "K·k"),
-            (0.95, "between"),
-            (0.47, "sum of all three weights"),
-            ("0.67", "number"),
+            (0.68, "prior counts too"),
+            (0.5 + 0.12 / 0.7, "of the advised action"),
+            (0.5, "do not count alike"),
+            (0.09 / 0.7, "from where"),
+            (0.59, "sum of all three weights"),
+            ("0.63", "number"),
             (True, "number"),
         ],
     )

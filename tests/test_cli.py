@@ -1,0 +1,225 @@
+"""The command line, as a user calls it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rememberer_nb.cli import main
+
+TRANSCRIPT = """-----------------
+0
+Action: reset
+Observation: 
+Webshop 
+Instruction:  
+i want a brass desk lamp, and price lower than 30.00 dollars 
+[Search] 
+
+Action: search[brass desk lamp]
+Observation: 
+[Back to Search] 
+Page 1 (Total results: 1) 
+[Next >] 
+[B000LAMP01] 
+Brass Desk Lamp by Nobody 
+$19.0 
+
+Action: click[B000LAMP01]
+Observation: 
+[Back to Search] 
+[< Prev] 
+Brass Desk Lamp by Nobody 
+Price: $19.0 
+Rating: N.A. 
+[Description] 
+[Features] 
+[Reviews] 
+[Buy Now] 
+
+Action: click[Buy Now]
+Observation: Your score (min 0.0, max 1.0): 1.0
+
+1 1.0 1.0 0.0
+-------------
+"""
+
+
+def run_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict:
+    assert main([*arguments, "--json"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    return json.loads(out)
+
+
+@pytest.fixture
+def transcript(tmp_path: Path) -> Path:
+    path = tmp_path / "log.ipynb"
+    output = {"output_type": "stream", "name": "stdout", "text": TRANSCRIPT}
+    cell = {"cell_type": "code", "metadata": {}, "source": "", "outputs": [output]}
+    cell["execution_count"] = None
+    path.write_text(
+        json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
+    )
+    return path
+
+
+def test_train_prints_what_it_promises(capsys) -> None:
+    result = run_json(
+        capsys, "train", "--tasks", "500:502", "--epochs", "2", "--seed", "3", "--max-steps", "6"
+    )
+    assert list(result) == [
+        "env", "agent", "llm", "tasks", "seeds", "n_episodes", "success_rate", "mean_reward",
+        "mean_steps", "reply_errors", "ci95", "epochs", "n_records", "timing",
+    ]  # fmt: skip
+    assert (result["tasks"], result["seeds"], result["n_episodes"]) == ([500, 501], [3], 4)
+    assert [set(epoch) for epoch in result["epochs"]] == [{"success_rate", "mean_reward"}] * 2
+    assert set(result["ci95"]) == {"success_rate", "mean_reward"}
+
+
+def test_two_runs_are_equal_but_for_the_times(capsys) -> None:
+    call = ("train", "--tasks", "S0", "--epochs", "1", "--seed", "0")
+    one, two = run_json(capsys, *call), run_json(capsys, *call)
+    one.pop("timing"), two.pop("timing")
+    assert one == two
+
+
+def test_train_then_evaluate_on_the_memory(capsys, tmp_path: Path) -> None:
+    path = str(tmp_path / "m.sqlite")
+    trained = run_json(
+        capsys, "train", "--tasks", "500:502", "--epochs", "1", "--memory", path, "--seed", "0"
+    )
+    before = Path(path).read_bytes()
+    result = run_json(
+        capsys, "evaluate", "--tasks", "100,101", "--seeds", "0:2", "--memory", path
+    )
+    assert (result["n_episodes"], result["seeds"]) == (4, [0, 1])
+    assert Path(path).read_bytes() == before
+    stats = run_json(capsys, "memory", "stats", path)
+    assert stats["n_records"] == trained["n_records"]
+    shown = run_json(capsys, "memory", "show", path, "--rows", "3")
+    assert len(shown["rows"]) == 3
+    assert main(["memory", "show", path]) == 0
+    assert "visits" in capsys.readouterr().out
+
+
+def test_out_keeps_episodes_and_metrics(capsys, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    result = run_json(
+        capsys, "evaluate", "--agent", "random", "--tasks", "100:103", "--out", str(out)
+    )
+    lines = (out / "episodes.jsonl").read_text().splitlines()
+    assert len(lines) == 3
+    assert json.loads((out / "metrics.json").read_text())["mean_reward"] == result["mean_reward"]
+
+
+def test_import_react(capsys, transcript: Path, tmp_path: Path) -> None:
+    path = tmp_path / "m.sqlite"
+    result = run_json(capsys, "import", "react", str(transcript), "--memory", str(path))
+    result.pop("timing")
+    assert result == {
+        "episodes": 1,
+        "mean_score": 1.0,
+        "success_rate": 1.0,
+        "purchases": 1,
+        "transitions": 3,
+        "records": 3,
+    }
+    assert run_json(capsys, "memory", "stats", str(path))["q_min"] == 1.0
+
+
+def test_importing_the_real_log_gives_the_published_figures(capsys, conformance_dir: Path) -> None:
+    path = conformance_dir / "webshop_react" / "WebShop-first350.ipynb"
+    if not path.exists():
+        pytest.skip(f"no {path}")
+    result = run_json(capsys, "import", "react", str(path))
+    assert (result["episodes"], result["purchases"]) == (350, 323)
+    assert result["mean_score"] == pytest.approx(0.63076, abs=5e-6)
+    assert result["success_rate"] == pytest.approx(0.32857, abs=5e-6)
+    assert result["transitions"] > result["records"] > 350
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["train", "--tasks", "9999"], 2, "no task 9999"),
+        (["train", "--tasks", "abc"], 2, "abc"),
+        (["train", "--agent", "oracle"], 2, "no agent is named 'oracle'"),
+        (["evaluate", "--llm", "oracle"], 2, "no LLM is named 'oracle'"),
+        (["evaluate", "--env", "moon"], 2, "moon"),
+        (["train", "--gamma", "2"], 2, "gamma must be in [0, 1], got 2.0"),
+        (["train", "--seeds", "0:2", "--memory", "m.sqlite"], 2, "one seed"),
+        (["evaluate", "--memory", "absent.sqlite"], 1, "absent.sqlite: no such memory file"),
+        (["memory", "stats", "absent.sqlite"], 1, "absent.sqlite: no such memory file"),
+        (["import", "react", "absent.ipynb"], 1, "absent.ipynb"),
+        (["bench", "magic"], 2, "no benchmark is named 'magic'"),
+        (["run", "77"], 2, "no notebook starts with '77'"),
+    ],
+)
+def test_errors_are_one_line(
+    capsys, tmp_path: Path, monkeypatch, arguments: list[str], status: int, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == status
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    assert line.startswith("rememberer-nb: ")
+    assert message in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [["train", "--seed", "x"], ["train", "--seeds", "3:1"], []])
+def test_wrong_calls_exit_with_2(capsys, arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+
+
+def test_a_file_that_is_no_memory_is_kept(capsys, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("my notes, dear to me")
+    assert main(["train", "--tasks", "500", "--memory", str(path)]) == 1
+    assert "is not a memory file" in capsys.readouterr().err
+    assert path.read_text() == "my notes, dear to me"
+
+
+def test_a_notebook_without_transcripts(capsys, tmp_path: Path) -> None:
+    path = tmp_path / "empty.ipynb"
+    path.write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}')
+    assert main(["import", "react", str(path), "--memory", str(tmp_path / "m.sqlite")]) == 1
+    assert "empty.ipynb" in capsys.readouterr().err
+    assert not (tmp_path / "m.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["run"],
+        ["train"],
+        ["evaluate"],
+        ["import"],
+        ["import", "react"],
+        ["memory"],
+        ["memory", "show"],
+        ["memory", "stats"],
+        ["bench"],
+    ],
+)
+def test_help(capsys, arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([*arguments, "--help"])
+    assert stop.value.code == 0
+    assert "usage: rememberer-nb" in capsys.readouterr().out
+
+
+def test_progress_goes_to_standard_error() -> None:
+    call = [sys.executable, "-m", "rememberer_nb", "evaluate", "--tasks", "100:102", "--json"]
+    done = subprocess.run(call, capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(done.stdout)["n_episodes"] == 2
+    assert "evaluate rememberer" in done.stderr

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+
+from rememberer_nb import config
+from rememberer_nb.config import (
+    CapacityConfig,
+    ExemplarConfig,
+    OfflineConfig,
+    PromptConfig,
+    RetrievalConfig,
+    RlemConfig,
+    RolloutConfig,
+    describe,
+    replace,
+)
+from rememberer_nb.errors import ConfigError
+
+CONFIGS = [
+    item
+    for item in vars(config).values()
+    if dataclasses.is_dataclass(item) and item.__module__ == config.__name__
+]
+
+
+@pytest.mark.parametrize("cls", CONFIGS)
+def test_every_setting_has_unit_source_and_meaning(cls: type) -> None:
+    rows = describe(cls())
+    assert [row["name"] for row in rows] == [f.name for f in dataclasses.fields(cls)]
+    for row in rows:
+        assert row["source"] in ("paper", "published code", "ours"), row
+        assert row["unit"], row
+        assert row["meaning"], row
+
+
+@pytest.mark.parametrize("cls", CONFIGS)
+def test_configs_are_frozen(cls: type) -> None:
+    name = dataclasses.fields(cls)[0].name
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(cls(), name, 1)
+
+
+def test_defaults_of_the_design() -> None:
+    assert (RetrievalConfig().n_exemplars, RetrievalConfig().task_weight) == (2, 0.5)
+    assert RlemConfig().learning_rate is None
+    assert RlemConfig().bootstrap_truncated
+    assert ExemplarConfig().margin == 0.05
+    assert not ExemplarConfig().published_rule
+    assert (RolloutConfig().max_steps, PromptConfig().n_last_actions) == (15, 5)
+
+
+@pytest.mark.parametrize(
+    ("cls", "name", "bad"),
+    [
+        (RetrievalConfig, "n_exemplars", -1),
+        (RetrievalConfig, "n_exemplars", 1.5),
+        (RetrievalConfig, "task_weight", 1.01),
+        (RetrievalConfig, "task_weight", math.nan),
+        (RlemConfig, "gamma", -0.1),
+        (RlemConfig, "gamma", math.nan),
+        (RlemConfig, "n_step", 0),
+        (RlemConfig, "n_step", 2.5),
+        (RlemConfig, "learning_rate", 0.0),
+        (RlemConfig, "learning_rate", 1.5),
+        (RlemConfig, "table_choice", "both"),
+        (CapacityConfig, "max_records", 0),
+        (CapacityConfig, "max_actions", 0),
+        (CapacityConfig, "eviction", "newest"),
+        (ExemplarConfig, "margin", -0.01),
+        (ExemplarConfig, "synthetic_value", "half"),
+        (ExemplarConfig, "max_tokens", 0),
+        (PromptConfig, "max_tokens", 0),
+        (PromptConfig, "n_last_actions", -1),
+        (PromptConfig, "n_last_actions", 0.5),
+        (OfflineConfig, "strength", "expert"),
+        (OfflineConfig, "temperature", 0.0),
+        (OfflineConfig, "prior_weight", 0.0),
+        (OfflineConfig, "label_weight", -1.0),
+        (OfflineConfig, "malformed_rate", 1.1),
+        (RolloutConfig, "max_steps", 0),
+        (RolloutConfig, "n_epochs", 0),
+    ],
+)
+def test_out_of_range_values_are_quoted(cls: type, name: str, bad: object) -> None:
+    with pytest.raises(ConfigError) as caught:
+        replace(cls(), **{name: bad})
+    assert str(caught.value).startswith(f"{cls.__name__}.{name} must be ")
+    assert str(caught.value).endswith(f"got {bad!r}")
+
+
+@pytest.mark.parametrize(
+    ("cls", "name", "fine"),
+    [
+        (RlemConfig, "n_step", None),
+        (RlemConfig, "n_step", 1),
+        (RlemConfig, "gamma", 0),
+        (RlemConfig, "learning_rate", 1.0),
+        (CapacityConfig, "max_records", 1),
+        (RetrievalConfig, "n_exemplars", 0),
+        (RetrievalConfig, "task_weight", 1),
+        (PromptConfig, "n_last_actions", 0),
+    ],
+)
+def test_edges_of_the_ranges(cls: type, name: str, fine: object) -> None:
+    assert getattr(replace(cls(), **{name: fine}), name) == fine
+
+
+def test_an_unknown_name_fails_and_lists_the_known() -> None:
+    with pytest.raises(ConfigError, match="RlemConfig has no setting 'lambda_'; it has gamma, "):
+        replace(RlemConfig(), lambda_=1)
+
+
+def test_replace_makes_a_copy() -> None:
+    one = RlemConfig()
+    two = replace(one, gamma=0.5)
+    assert (one.gamma, two.gamma, two.n_step) == (1.0, 0.5, one.n_step)
