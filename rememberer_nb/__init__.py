@@ -20,6 +20,9 @@ LLM as exemplars (arXiv 2306.07929, NeurIPS 2023). Data flows one way through th
 import importlib
 from typing import Any
 
+# Importing the environments registers them: gymnasium.make("rememberer_nb/WebShop-v0") works.
+from rememberer_nb import envs as envs
+
 _HOME = {
     "errors": (
         "RemembererError", "ConfigError", "DataError", "ReplyError", "LLMError", "TaskError",

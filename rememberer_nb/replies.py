@@ -18,7 +18,9 @@ from rememberer_nb.envs.profile import Profile
 from rememberer_nb.errors import ReplyError
 
 _HEADING = re.compile(r"^[\s#*>-]*(encouraged|discouraged|avoid)\b[^\w\[]*", re.IGNORECASE)
-_VALUE = re.compile(r"^\W*?(-?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3})?)(?!\w|\.\d)(.*)$", re.DOTALL)
+_VALUE = re.compile(
+    r"^\W*?(-?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d{1,3})?)(?!\w|\.\d)(.*)$", re.DOTALL
+)
 _MAX_JSON_STARTS = 50
 _WRAPPING = " \t\"'`*_.;,"
 
@@ -98,11 +100,15 @@ def _verbatim(
 
 
 def _with_tail(action: str, tail: str) -> ParsedReply:
-    rest = tail.strip(_WRAPPING).removeprefix("->").removeprefix("→").strip(_WRAPPING)
+    # The dot of ".9" is part of the number.
+    before = _WRAPPING.replace(".", "")
+    rest = tail.lstrip(before).removeprefix("->").removeprefix("→").lstrip(before)
+    rest = rest.rstrip(_WRAPPING)
     value = _VALUE.match(rest)
     if value is None:
         return ParsedReply(action, None, rest.strip(_WRAPPING + "-:→>").strip())
-    return ParsedReply(action, _number(value.group(1)), value.group(2).strip(_WRAPPING + "-:→>"))
+    reason = value.group(2).lstrip(")]").strip(_WRAPPING + "-:→>")
+    return ParsedReply(action, _number(value.group(1)), reason)
 
 
 def _json_objects(text: str) -> Iterator[dict[str, Any]]:

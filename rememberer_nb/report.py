@@ -54,6 +54,7 @@ def comparison_numbers(results: list[dict[str, Any]]) -> dict[str, Any]:
         "summary": summary_table(rows).to_dict("records"),
         "differences": paired_differences(rows, PAIRS).to_dict("records"),
         "training": training_curve(training).to_dict("records"),
+        "learning": learning_gain(training).to_dict("records"),
         "rows": rows,
         "n_records": [result["n_records"] for result in results],
     }
@@ -67,6 +68,24 @@ def training_curve(rows: list[dict[str, Any]]) -> pd.DataFrame:
     for epoch in sorted({row["epoch"] for row in rows}):
         table = summary_table([row for row in rows if row["epoch"] == epoch])
         frames.append(table.assign(epoch=epoch))
+    return pd.concat(frames, ignore_index=True)
+
+
+def learning_gain(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Last minus first epoch on the training tasks, paired over seeds, per agent and metric."""
+    last = max(row["epoch"] for row in rows)
+    ends = {0: "first epoch", last: "last epoch"}
+    frames = []
+    for agent in dict.fromkeys(row["agent"] for row in rows):
+        labelled = [
+            {**row, "agent": ends[row["epoch"]]}
+            for row in rows
+            if row["agent"] == agent and row["epoch"] in ends
+        ]
+        gain = paired_differences(labelled, [(ends[last], ends[0])])
+        frames.append(gain.assign(agent=agent))
+    import pandas as pd
+
     return pd.concat(frames, ignore_index=True)
 
 
@@ -100,7 +119,15 @@ def comparison_text(numbers: dict[str, Any], comparison: Comparison) -> str:
             if r["agent"] == agent and r["metric"] == "success_rate"
         ]
         lines.append(f"  {agent:24}" + "   ".join(curve))
-    return "\n".join(lines)
+    lines += [
+        "",
+        f"{'last minus first epoch, training tasks':48}{'success rate':>27}{'mean reward':>27}",
+    ]
+    gains = {(r["agent"], r["metric"]): _difference(r) for r in numbers["learning"]}
+    for agent in ("rememberer", "rememberer_from_empty"):
+        success, reward = gains[agent, "success_rate"], gains[agent, "mean_reward"]
+        lines.append(f"  {agent:46}{success:>27}{reward:>27}")
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _interval(row: dict[str, Any]) -> str:
@@ -160,11 +187,18 @@ def write_index(folder: Path, notebooks: list[str], text: str) -> None:
 
 
 def figures(folder: Path, *, n_jobs: int = 2) -> list[Path]:
-    """The pictures of the README, from a fresh comparison."""
+    """The pictures of the README: the loop, and a fresh comparison's figures and table."""
     from rememberer_nb import plots
+    from rememberer_nb.diagram import LoopDiagram
 
     folder.mkdir(exist_ok=True)
-    numbers = comparison_numbers(compare(default_comparison(), n_jobs=n_jobs))
-    return plots.save_comparison(
+    loop = folder / "loop.svg"
+    loop.write_text(LoopDiagram()._repr_svg_() + "\n", encoding="utf-8")
+    comparison = default_comparison()
+    numbers = comparison_numbers(compare(comparison, n_jobs=n_jobs))
+    table = folder / "comparison.txt"
+    table.write_text(comparison_text(numbers, comparison) + "\n", encoding="utf-8")
+    drawn = plots.save_comparison(
         numbers["summary"], numbers["differences"], numbers["training"], folder
     )
+    return [loop, table, *drawn]

@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 _N_SHOWN = 12
 
+# Notebook pages align the cells of tables themselves: the name thrice outweighs their rules.
 STYLE = """
 <style>
 .rnb {color: inherit; font-family: var(--jp-ui-font-family, system-ui, sans-serif);
   font-size: 13px; line-height: 1.45}
 .rnb table {border-collapse: collapse; margin: 6px 0; width: auto}
-.rnb th, .rnb td {text-align: left; vertical-align: top; padding: 3px 10px 3px 0;
+.rnb.rnb.rnb th, .rnb.rnb.rnb td {text-align: left; vertical-align: top; padding: 3px 10px 3px 0;
   border-bottom: 1px solid rgba(128, 128, 128, .3); background: none}
-.rnb td.n, .rnb th.n {text-align: right; font-variant-numeric: tabular-nums}
+.rnb.rnb.rnb td.n, .rnb.rnb.rnb th.n {text-align: right; font-variant-numeric: tabular-nums}
 .rnb .soft {opacity: .7}
 </style>
 """

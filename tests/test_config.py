@@ -1,3 +1,5 @@
+"""Settings: their ranges, their sources, and what is said of a wrong one."""
+
 from __future__ import annotations
 
 import dataclasses

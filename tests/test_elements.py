@@ -1,3 +1,5 @@
+"""The values of the loop: what they refuse, what they compute, and their way through JSON."""
+
 from __future__ import annotations
 
 import json
@@ -61,9 +63,7 @@ records = st.builds(
 )
 hits = st.builds(Hit, counts, numbers, numbers, numbers, records, st.tuples(texts, texts))
 advice = st.builds(Advice, texts, st.none() | numbers, texts, st.booleans())
-exemplars = st.builds(
-    Exemplar, counts, texts, texts, tuples(texts), tuples(advice), tuples(advice)
-)
+exemplars = st.builds(Exemplar, counts, texts, texts, tuples(texts), tuples(advice), tuples(advice))
 left_out = st.builds(LeftOut, texts, texts, counts, st.none() | counts)
 json_values = st.none() | st.booleans() | numbers | texts | st.lists(texts, max_size=2)
 schemas = st.dictionaries(texts, json_values, max_size=2)

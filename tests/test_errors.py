@@ -1,3 +1,5 @@
+"""The error tree: as drawn, with file and field named, and safe to pickle."""
+
 from __future__ import annotations
 
 import inspect
@@ -37,7 +39,7 @@ def test_the_drawn_tree_is_the_tree() -> None:
         indent = next(i for i, letter in enumerate(line) if letter.isalpha())
         name = line[indent:].split()[0]
         above[indent] = name
-        drawn[name] = above[max((i for i in above if i < indent))]
+        drawn[name] = above[max(i for i in above if i < indent)]
     assert drawn.keys() == {cls.__name__ for cls in CLASSES}
     for cls in CLASSES:
         if cls is not RemembererError:

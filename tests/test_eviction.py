@@ -1,3 +1,5 @@
+"""Capacity: each policy by hand, redundancy against all pairs, and learning when full."""
+
 from __future__ import annotations
 
 import itertools
@@ -141,7 +143,9 @@ def test_redundancy_against_all_pairs(keys: list[tuple[str, str, int]], max_reco
         before = list(memory)
         is_known = (task, observation) in memory
         memory.insert(task, observation)
-        gone = [record for record in before if record.record_id not in {r.record_id for r in memory}]
+        gone = [
+            record for record in before if record.record_id not in {r.record_id for r in memory}
+        ]
         assert len(gone) == (not is_known and len(before) == max_records)
         if gone and max_records > 1:
             pairs = list(itertools.combinations(before, 2))

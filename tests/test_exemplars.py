@@ -1,3 +1,5 @@
+"""Exemplars: the rules of advice by hand, synthetic advice, and skipped hits."""
+
 from __future__ import annotations
 
 import numpy as np

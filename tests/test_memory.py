@@ -1,3 +1,5 @@
+"""The experience memory: keys, retrieval, initial records, copies."""
+
 from __future__ import annotations
 
 import copy

@@ -1,3 +1,5 @@
+"""Replies: lenient reading, strict availability, and every text an answer or an error."""
+
 from __future__ import annotations
 
 import json
@@ -30,6 +32,10 @@ def parse(text: str) -> ParsedReply:
         ("click[buy now] -> -0.5 a loss", "click[buy now]", -0.5, "a loss"),
         ("click[buy now] -> 0.9. It fits.", "click[buy now]", 0.9, "It fits"),
         ("click[buy now] -> (0.9) it fits", "click[buy now]", 0.9, "it fits"),
+        ("click[buy now] -> .9 it fits", "click[buy now]", 0.9, "it fits"),
+        ("click[buy now] -> -.5", "click[buy now]", -0.5, ""),
+        ("click[buy now]. It fits.", "click[buy now]", None, "It fits"),
+        ("click[buy now] -> [0.9] (it fits)", "click[buy now]", 0.9, "(it fits)"),
         ("click[buy now]: 5e-1, it fits", "click[buy now]", 0.5, "it fits"),
         ("click[buy now] -> 2of3 fit", "click[buy now]", None, "2of3 fit"),
         ("click[buy now] -> 1.2.3 fits", "click[buy now]", None, "1.2.3 fits"),
@@ -40,14 +46,24 @@ def parse(text: str) -> ParsedReply:
         ("Reply: Click[Buy Now] -> 0.9 it fits", "click[buy now]", 0.9, "it fits"),
         ("Action: search[red lamp] -> 0.5", "search[red lamp]", 0.5, ""),
         ("search [red lamp]", "search[red lamp]", None, ""),
-        ("I have read it all.\n\nclick[< prev] -> 0.2 wrong one", "click[< prev]", 0.2, "wrong one"),
+        (
+            "I have read it all.\n\nclick[< prev] -> 0.2 wrong one",
+            "click[< prev]",
+            0.2,
+            "wrong one",
+        ),
         ("click[moon] is gone, so click[red] -> 0.3", "click[red]", 0.3, ""),
         ("click[moon]\nclick[red]", "click[red]", None, ""),
         ("click[a [b] c] -> 0.4 odd label", "click[a [b] c]", 0.4, "odd label"),
         ("CLICK[A [B] C] -> 0.4", "click[a [b] c]", 0.4, ""),
         ("Encouraged:\n- click[red] -> 0.5\nDiscouraged:\n- click[< prev]", "click[red]", 0.5, ""),
         ("Discouraged: click[red]\nEncouraged: click[< prev]", "click[< prev]", None, ""),
-        ("## Discouraged\nclick[red] -> 0\n## Encouraged\nclick[< prev]", "click[< prev]", None, ""),
+        (
+            "## Discouraged\nclick[red] -> 0\n## Encouraged\nclick[< prev]",
+            "click[< prev]",
+            None,
+            "",
+        ),
         ("Avoid: click[red]\nEncouraged: click[buy now]", "click[buy now]", None, ""),
     ],
 )
@@ -155,10 +171,11 @@ def test_huge_replies_are_read_quickly(text: str) -> None:
     assert time.perf_counter() - start < 2
 
 
-fragments = st.sampled_from(
-    [*PAGE, "click[", "]", "search[x]", "{", "}", '"action":', '"click[red]"', "->", "0.5", "nan"]
-    + ["\n", "Discouraged:", "encouraged", "```", "\x00", "\ud83d", "İ", "\u2028", "-1e400", "##"]
+WORDS = (
+    'click[ ] search[x] { } "action": "click[red]" -> 0.5 nan Discouraged: encouraged ``` -1e400 ##'
 )
+ODD = ("\n", "\x00", "\ud83d", "İ", "\u2028")
+fragments = st.sampled_from([*PAGE, *WORDS.split(), *ODD])
 replies = st.one_of(
     st.text(max_size=200),
     st.lists(fragments, max_size=15).map(" ".join),

@@ -1,3 +1,5 @@
+"""RLEM: targets by hand, double Q-learning, and the update log as proof of every value."""
+
 from __future__ import annotations
 
 import math
@@ -170,7 +172,9 @@ def test_full_return_of_a_truncated_episode() -> None:
     memory = ExperienceMemory(WORDWISE)
     learn_episode(memory, "g", [Transition("r", "b", 16.0, "end", terminated=True)])
     config = RlemConfig(n_step=None, **HALF)
-    updates = learn_episode(memory, "g", episode([1.0, 2.0], "pqr", ending="truncated"), config=config)
+    updates = learn_episode(
+        memory, "g", episode([1.0, 2.0], "pqr", ending="truncated"), config=config
+    )
     assert [u.target for u in updates] == [1 + 0.5 * 2 + 0.25 * 16, 2 + 0.5 * 16]
 
 

@@ -1,3 +1,5 @@
+"""Memory files: nothing lost, nothing by halves, nothing foreign touched."""
+
 from __future__ import annotations
 
 import hashlib
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rememberer_nb.config import RetrievalConfig, RlemConfig
+from rememberer_nb.config import CapacityConfig, RetrievalConfig, RlemConfig
 from rememberer_nb.elements import Decision, Episode, Hit, Record, Step, Task, Transition
 from rememberer_nb.errors import ConfigError, MemoryFileError
 from rememberer_nb.memory import ExperienceMemory
@@ -85,6 +87,21 @@ def test_reopened_it_is_the_same(tmp_path: Path, n_tables: int, name: str) -> No
         teach(again, 99)
         assert again.n_updates == len(again.updates()) == before[3] + 3
         assert len({record.record_id for record in again}) == len(again)
+
+
+def test_changed_and_pruned_values_are_rewritten(tmp_path: Path) -> None:
+    path, capacity = tmp_path / "memory.sqlite", CapacityConfig(max_actions=2)
+    with ExperienceMemory.open(path, capacity=capacity) as memory:
+        for action, reward in (("a", 0.1), ("b", 0.5), ("b", 1.0), ("c", 0.7), ("d", 0.2)):
+            end = Transition("o", action, reward, "end", terminated=True)
+            learn_episode(memory, "g", [end])
+            memory.commit()
+    with ExperienceMemory.open(path, capacity=capacity) as memory:
+        values = memory.find("g", "o").action_values
+        assert [(v.action, v.q_value, v.n_visits) for v in values] == [
+            ("b", 0.75, 2),
+            ("d", 0.2, 1),
+        ]
 
 
 def test_learning_on_after_reopening_equals_learning_in_one_go(tmp_path: Path) -> None:
@@ -203,7 +220,7 @@ def test_a_failing_commit_leaves_the_file_as_it_was(tmp_path: Path) -> None:
         before = rows(path)
         memory.insert("new", "page")
         bad = Episode("x", "shop", "tester", Task("7", "g"), (), "", metadata={"bad": NotJson()})
-        with pytest.raises(MemoryFileError, match="memory.sqlite: cannot be written"):
+        with pytest.raises(MemoryFileError, match=r"memory\.sqlite: cannot be written"):
             memory.commit(bad)
         assert rows(path) == before
         # What was not written is still there to be written.
@@ -214,7 +231,7 @@ def test_a_failing_commit_leaves_the_file_as_it_was(tmp_path: Path) -> None:
 def test_half_a_character_is_refused_by_name(tmp_path: Path) -> None:
     with ExperienceMemory.open(tmp_path / "memory.sqlite") as memory:
         memory.insert("g", "half a smile: \ud83d")
-        with pytest.raises(MemoryFileError, match="memory.sqlite: cannot be written"):
+        with pytest.raises(MemoryFileError, match=r"memory\.sqlite: cannot be written"):
             memory.commit()
 
 

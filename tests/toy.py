@@ -14,7 +14,7 @@ COLOURS = ("red", "blue", "green", "white")
 
 
 def page_type(observation: str) -> str:
-    """"hall" at the start of the corridor, "door" before a door, "end" behind one."""
+    """ "hall" at the start of the corridor, "door" before a door, "end" behind one."""
     if observation.startswith("You went"):
         return "end"
     return "hall" if "start" in observation else "door"

@@ -18,7 +18,7 @@ from rememberer_nb.plots.base import (
     MARKERS,
     PALETTE,
     SKY,
-    VERMILLION,
+    VERMILION,
     Table,
     as_table,
     finish,
@@ -35,7 +35,13 @@ def similarity_matrix(
     labels: Sequence[str],
     ax: Axes | None = None,
 ) -> Axes:
-    """Similarities as a heat map with numbers; `matrix` has shape (n, n), values in [0, 1]."""
+    """Similarities as a heat map with numbers; `matrix` has shape (n, n), values in [0, 1].
+
+    Above 12 labels the numbers are left out. Raises `ConfigError` if matrix and labels do not fit.
+
+    >>> len(similarity_matrix([[1.0, 0.2], [0.2, 1.0]], ["a", "b"]).texts)
+    4
+    """
     values = np.asarray(matrix, dtype=float)
     n = len(labels)
     if values.size and values.shape != (n, n):
@@ -113,6 +119,11 @@ def n_step_targets(
 
     Squares are rewards that are summed, labelled with the reward; a circle is the bootstrapped
     maximum of Q at that observation.
+
+    Examples
+    --------
+    >>> [text.get_text() for text in n_step_targets([0, 1], n_step=1).texts]
+    ['0', 'Q', '1']
     """
     ax = make_axes(ax, height=1.0 + 0.38 * len(rewards))
     plan = plan_targets(len(rewards), n_step, bootstrap_last=bootstrap_last)
@@ -123,7 +134,7 @@ def n_step_targets(
             ax.text(t, target.step, text, color="white", ha="center", va="center", fontsize=8)
         if target.is_bootstrapped:
             style = {"markerfacecolor": "white", "markeredgewidth": 2, "markersize": 18}
-            ax.plot(target.stop, target.step, "o", color=VERMILLION, **style)
+            ax.plot(target.stop, target.step, "o", color=VERMILION, **style)
             ax.text(target.stop, target.step, "Q", ha="center", va="center", fontsize=8)
     ax.set_xticks(range(len(rewards) + 1))
     ax.set_yticks(range(len(rewards)), [f"target of $a_{{{t}}}$" for t in range(len(rewards))])

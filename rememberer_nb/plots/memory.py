@@ -16,7 +16,7 @@ from rememberer_nb.plots.base import (
     GREY,
     PALETTE,
     SKY,
-    VERMILLION,
+    VERMILION,
     finish,
     make_axes,
     short,
@@ -29,6 +29,13 @@ def q_values(record: Record, ax: Axes | None = None, *, exemplar: Exemplar | Non
 
     With the exemplar made of the record, encouraged and discouraged actions are coloured, and so
     are hatched.
+
+    Examples
+    --------
+    >>> from rememberer_nb.elements import ActionValue
+    >>> record = Record(0, "g", "o", (), (ActionValue("a", 0.1, 1), ActionValue("b", 0.9, 2)))
+    >>> [label.get_text() for label in q_values(record).get_yticklabels()]
+    ['b', 'a']
     """
     values = sorted(record.action_values, key=lambda v: (-v.q_value, -v.n_visits, v.action))
     ax = make_axes(ax, height=0.9 + 0.36 * len(values))
@@ -37,7 +44,7 @@ def q_values(record: Record, ax: Axes | None = None, *, exemplar: Exemplar | Non
         for kind in ("encouraged", "discouraged")
         for advice in getattr(exemplar, kind)
     }  # fmt: skip
-    looks = {"encouraged": (GREEN, ""), "discouraged": (VERMILLION, "//"), "": (GREY, "")}
+    looks = {"encouraged": (GREEN, ""), "discouraged": (VERMILION, "//"), "": (GREY, "")}
     for y, value in enumerate(values):
         role = roles.get(value.action, "")
         colour, hatch = looks[role]

@@ -64,6 +64,12 @@ def agent_comparison(frame: Table, metric: str = "success_rate", ax: Axes | None
     Parameters
     ----------
     frame : rows with agent, mean, low, high, n (`rememberer_nb.analysis.summary_table`).
+
+    Examples
+    --------
+    >>> rows = [{"agent": "llm_only", "mean": 0.2, "low": 0.1, "high": 0.3, "n": 12}]
+    >>> agent_comparison(rows).get_yticklabels()[0].get_text()
+    'llm only  (n = 12)'
     """
     table = as_table(frame, ("agent", "mean", "low", "high", "n"), metric)
     ax = make_axes(ax, height=0.8 + 0.38 * len(table))
@@ -81,6 +87,12 @@ def paired_differences(frame: Table, metric: str = "success_rate", ax: Axes | No
     ----------
     frame : rows with agent, baseline, mean, low, high
         (`rememberer_nb.analysis.paired_differences`).
+
+    Examples
+    --------
+    >>> row = {"agent": "rememberer", "baseline": "llm_only", "mean": 0.1, "low": 0.05, "high": 0.2}
+    >>> [text.get_text() for text in paired_differences([row]).texts]
+    ['*']
     """
     table = as_table(frame, ("agent", "baseline", "mean", "low", "high"), metric)
     ax = make_axes(ax, height=0.8 + 0.38 * len(table))

@@ -1,3 +1,5 @@
+"""Profiles: which available action a text means."""
+
 from __future__ import annotations
 
 import dataclasses

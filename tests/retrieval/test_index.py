@@ -1,3 +1,5 @@
+"""The index against the definition of its order, and the work it does not do."""
+
 from __future__ import annotations
 
 from collections import Counter

@@ -1,3 +1,5 @@
+"""Jaccard overlap against its definition on sets."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""What holds for every similarity, and their registry."""
+
 from __future__ import annotations
 
 import pytest

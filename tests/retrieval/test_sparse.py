@@ -1,3 +1,5 @@
+"""Sparse rows in slots against dense vectors."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -5,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rememberer_nb.retrieval import sparse
 from rememberer_nb.retrieval.sparse import SparseRows
 
 
@@ -61,13 +64,17 @@ changes = st.lists(
 )
 
 
-@given(changes, st.integers(0, 3))
-def test_slots_are_used_again(steps: list[tuple[int, list[int]]], n_filler: int) -> None:
-    """Puts and removals in any order, packed or not, against dense vectors."""
+@pytest.mark.parametrize("tail", [0, 2, 64])
+@given(changes)
+def test_slots_are_used_again(tail: int, steps: list[tuple[int, list[int]]]) -> None:
+    """Puts and removals in any order, packed at once, soon or never, against dense vectors."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sparse, "_MIN_TAIL", tail)
+        check_against_dense(steps)
+
+
+def check_against_dense(steps: list[tuple[int, list[int]]]) -> None:
     rows, dense = SparseRows(), {}
-    for slot in range(100, 100 + 60 * n_filler):
-        rows.put(slot, *row((0, 1.0)))
-        dense[slot] = np.eye(6)[0]
     query = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
     for slot, ids in steps:
         if slot in rows:

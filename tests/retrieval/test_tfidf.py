@@ -1,3 +1,5 @@
+"""TF-IDF against scikit-learn, alone and through the memory."""
+
 from __future__ import annotations
 
 import math

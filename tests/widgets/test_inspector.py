@@ -168,7 +168,7 @@ def test_retrieved_records_with_similarities_values_and_advice(episode: Episode)
     for hit, place in ((first, 2), (second, 1)):
         card = f"{hit.rank + 1}. record {hit.record.record_id} example {place} in the prompt"
         assert card in text
-        assert f"total {number(hit.total)} task {number(hit.task_similarity)}" in text
+        assert f"the same task total {number(hit.total)} task {number(hit.task_similarity)}" in text
     best = first.record.best
     assert best is not None
     assert f"{best.action} {number(best.q_value)} ×{best.n_visits} ▲ encouraged" in text

@@ -6,6 +6,7 @@ the letter of its class, so that one small regular expression over the classes f
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 
@@ -58,6 +59,10 @@ _CLASSES = _Classes()
 _WORD = re.compile(
     r"(?:Lx*(?:[MBQ]x*(?=L))?|Dx*(?:[NBQ]x*(?=D))?|Ex*)+|(?:[KE]x*)+|(?:Tx*)+|[IP]x*"
 )
+# The same words where all characters are ASCII: no classes to look up.
+_ASCII_WORD = re.compile(
+    r"(?:[a-zA-Z]+(?:[.:'](?=[a-zA-Z]))?|[0-9]+(?:[.,;'](?=[0-9]))?|_+)+"
+)
 
 
 def split_words(text: str) -> list[str]:
@@ -66,12 +71,21 @@ def split_words(text: str) -> list[str]:
     >>> split_words("women\u2019s t-shirts, 3.5mm & 1,000 mah usb_c rock'n'roll.")
     ['women\u2019s', 't', 'shirts', '3.5mm', '1,000', 'mah', 'usb_c', "rock'n'roll"]
     """
-    words = []
-    for match in _WORD.finditer(text.translate(_CLASSES)):
-        if match[0].strip("Ex"):
-            word = text[match.start() : match.end()]
-            words += [word[i : i + _MAX_WORD_LENGTH] for i in range(0, len(word), _MAX_WORD_LENGTH)]
-    return words
+    if text.isascii():
+        words = [word for word in _ASCII_WORD.findall(text) if word[0] != "_" or word.strip("_")]
+    else:
+        words = [
+            text[match.start() : match.end()]
+            for match in _WORD.finditer(text.translate(_CLASSES))
+            if match[0].strip("Ex")
+        ]
+    if all(len(word) <= _MAX_WORD_LENGTH for word in words):
+        return words
+    return [
+        word[start : start + _MAX_WORD_LENGTH]
+        for word in words
+        for start in range(0, len(word), _MAX_WORD_LENGTH)
+    ]
 
 
 def index_terms(text: str) -> list[str]:
@@ -80,10 +94,12 @@ def index_terms(text: str) -> list[str]:
     >>> index_terms("the women's running shoes with laces")
     ['women', 'run', 'shoe', 'lace']
     """
-    terms = []
-    for word in split_words(text):
-        if len(word) > 1 and word[-1] == "s" and word[-2] in _APOSTROPHES:
-            word = word[:-2]
-        if word not in STOP_WORDS:
-            terms.append(stem(word))
-    return terms
+    return [term for word in split_words(text) if (term := _term(word)) is not None]
+
+
+@functools.lru_cache(maxsize=65_536)
+def _term(word: str) -> str | None:
+    """A word's index term, None for a stop word."""
+    if len(word) > 1 and word[-1] == "s" and word[-2] in _APOSTROPHES:
+        word = word[:-2]
+    return None if word in STOP_WORDS else stem(word)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import itertools
 import random
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from rememberer_nb.envs.webshop.catalogue import Instruction, Product
 
@@ -54,11 +56,19 @@ def draw_limit(price: float, rng: random.Random) -> tuple[float, str]:
     >>> draw_limit(995.0, random.Random(0))
     (1000000.0, '')
     """
-    above = [limit for limit in _LIMITS if limit > price][:_N_NEXT_LIMITS]
-    if len(above) < 2:
-        return NO_LIMIT, ""
-    limit = max(rng.sample(above, 2))
-    return limit, f", and price lower than {limit:.2f} dollars"
+    first = bisect_right(_LIMITS, price)
+    above = _LIMITS[first : first + _N_NEXT_LIMITS]
+    limit = max(rng.sample(above, 2)) if len(above) > 1 else NO_LIMIT
+    return limit, limit_words(limit)
+
+
+def limit_words(limit: float) -> str:
+    """The words with which an instruction names its price limit.
+
+    >>> limit_words(60.0), limit_words(NO_LIMIT)
+    (', and price lower than 60.00 dollars', '')
+    """
+    return "" if limit == NO_LIMIT else f", and price lower than {limit:.2f} dollars"
 
 
 def _goal(product: Product, text: str, **details: object) -> Goal:
@@ -73,12 +83,13 @@ def _goal(product: Product, text: str, **details: object) -> Goal:
     )
 
 
-def _human(
+def human_goals(
     products: Iterable[Product],
     instructions: Mapping[str, Sequence[Instruction]],
     prices: Mapping[str, float],
     rng: random.Random,
 ) -> Iterator[Goal]:
+    """The goals of people's instructions, in file order; draws a price limit for each."""
     for product in products:
         for wanted in instructions.get(product.asin, ()):
             if wanted.attributes:
@@ -92,38 +103,50 @@ def _human(
                 )
 
 
-def _choices(product: Product) -> Iterator[tuple[tuple[str, str], ...]]:
+def has_synthetic_goals(product: Product) -> bool:
+    """Whether a limit is drawn for the product, and a goal made of each choice of its options."""
+    return bool(product.instruction and product.instruction_attributes)
+
+
+def synthetic_choices(product: Product) -> Iterator[tuple[tuple[str, str], ...]]:
+    """Every choice of option values, as (group, value) pairs with the groups sorted."""
     groups = sorted(product.options)
     names = [name for name, _ in groups]
     for values in itertools.product(*(values for _, values in groups)):
         yield tuple(zip(names, values, strict=True))
 
 
+def synthetic_goal(product: Product, options: tuple[tuple[str, str], ...], limit: float) -> Goal:
+    """The goal of one choice of options, not yet weighted."""
+    wanted = ", and ".join(f"{name}: {value}" for name, value in options)
+    return _goal(
+        product,
+        product.instruction + (f" with {wanted}" if wanted else "") + limit_words(limit),
+        attributes=product.instruction_attributes,
+        options=options,
+        price_upper=limit,
+    )
+
+
 def _synthetic(
     products: Iterable[Product], prices: Mapping[str, float], rng: random.Random
 ) -> Iterator[Goal]:
     for product in products:
-        if not (product.instruction and product.instruction_attributes):
-            continue
-        limit, words = draw_limit(prices[product.asin], rng)
-        for options in _choices(product):
-            wanted = ", and ".join(f"{name}: {value}" for name, value in options)
-            text = product.instruction + (f" with {wanted}" if wanted else "") + words
-            yield _goal(
-                product,
-                text,
-                attributes=product.instruction_attributes,
-                options=options,
-                price_upper=limit,
-            )
+        if has_synthetic_goals(product):
+            limit, _ = draw_limit(prices[product.asin], rng)
+            for options in synthetic_choices(product):
+                yield synthetic_goal(product, options, limit)
 
 
-def _weighted(goals: Sequence[Goal]) -> list[Goal]:
-    counts = Counter(attribute for goal in goals for attribute in goal.attributes)
-    return [
-        replace(goal, weight=sum(1 / counts[a] for a in goal.attributes) / len(goal.attributes))
-        for goal in goals
-    ]
+def weighted(goal: Goal, counts: Mapping[str, int]) -> Goal:
+    """The goal with the mean of 1 / (how many synthetic goals want it) over its attributes."""
+    weight = sum(1 / counts[a] for a in goal.attributes) / len(goal.attributes)
+    return replace(goal, weight=weight)
+
+
+def shuffle_goals(goals: MutableSequence[Any]) -> None:
+    """Put goals, or anything that stands for them, into their final order, in place."""
+    random.Random(SHUFFLE_SEED).shuffle(goals)
 
 
 def make_goals(
@@ -149,8 +172,10 @@ def make_goals(
     rng = random.Random(seed)
     prices = draw_prices(products, rng)
     if instructions is None:
-        goals = _weighted(list(_synthetic(products, prices, rng)))
+        unweighted = list(_synthetic(products, prices, rng))
+        counts = Counter(attribute for goal in unweighted for attribute in goal.attributes)
+        goals = [weighted(goal, counts) for goal in unweighted]
     else:
-        goals = list(_human(products, instructions, prices, rng))
-    random.Random(SHUFFLE_SEED).shuffle(goals)
+        goals = list(human_goals(products, instructions, prices, rng))
+    shuffle_goals(goals)
     return tuple(goals), prices

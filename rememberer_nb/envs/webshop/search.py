@@ -41,6 +41,35 @@ def coded_length(n_terms: int) -> int:
     return _EXACT_BELOW + (rest >> shift << shift)
 
 
+def length_norms(n_terms: NDArray[np.int32]) -> NDArray[np.float32]:
+    """1 / (k1 · (1 − b + b · dl / avgdl)) of each document, from its number of terms.
+
+    avgdl is the exact mean length of the documents that hold any term.
+
+    >>> length_norms(np.array([10, 10, 0], np.int32)).round(4).tolist()
+    [1.1111, 1.1111, 1.8519]
+    """
+    one = np.float32(1)
+    average = np.float32(int(n_terms.sum()) / max(int(np.count_nonzero(n_terms)), 1) or 1)
+    lengths, places = np.unique(n_terms, return_inverse=True)
+    coded = np.array([coded_length(n) for n in lengths.tolist()], np.float32)
+    return (one / (_K1 * ((one - _B) + _B * coded / average)))[places]
+
+
+def saturation(counts: NDArray[np.int32], norms: NDArray[np.float32]) -> NDArray[np.float32]:
+    """1 + tf · norm for each posting: by how much the weight of its term is divided."""
+    return np.float32(1) + counts.astype(np.float32) * norms
+
+
+def inverse_frequency(n_documents: int, n_holding: int) -> np.float32:
+    """The idf of a term that `n_holding` of the documents hold.
+
+    >>> float(inverse_frequency(3, 1)) == float(np.float32(math.log(1 + 2.5 / 1.5)))
+    True
+    """
+    return np.float32(math.log(1 + (n_documents - n_holding + 0.5) / (n_holding + 0.5)))
+
+
 class SearchIndex:
     """An inverted index over the catalogue; immutable after construction.
 
@@ -71,24 +100,14 @@ class SearchIndex:
         postings = np.array([p for found in counts.values() for p in found], np.int32)
         postings = postings.reshape(-1, 2)
         self._documents = np.ascontiguousarray(postings[:, 0])
-        self._saturation = self._saturate(postings, lengths)
+        norms = length_norms(np.array(lengths, np.int32))
+        self._saturation = saturation(postings[:, 1], norms[self._documents])
         ends = np.cumsum([len(found) for found in counts.values()], dtype=np.int64).tolist()
+        n = len(self._asins)
         self._terms = {
-            term: (slice(end - len(found), end), self._idf(len(found)))
+            term: (slice(end - len(found), end), inverse_frequency(n, len(found)))
             for (term, found), end in zip(counts.items(), ends, strict=True)
         }
-
-    def _saturate(self, postings: NDArray[np.int32], lengths: list[int]) -> NDArray[np.float32]:
-        """1 + tf / (k1 · (1 − b + b · dl / avgdl)) for each posting, shape (n_postings,)."""
-        one = np.float32(1)
-        average = np.float32(sum(lengths) / max(sum(map(bool, lengths)), 1) or 1)
-        coded = np.array([coded_length(n) for n in lengths], np.float32)
-        norms = one / (_K1 * ((one - _B) + _B * coded / average))
-        return one + postings[:, 1].astype(np.float32) * norms[self._documents]
-
-    def _idf(self, n_holding: int) -> np.float32:
-        n = len(self._asins)
-        return np.float32(math.log(1 + (n - n_holding + 0.5) / (n_holding + 0.5)))
 
     def search(self, query: str, limit: int = MAX_HITS) -> tuple[str, ...]:
         """The asins that match a lower-case query, best first, at most `limit`."""
