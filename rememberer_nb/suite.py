@@ -59,6 +59,16 @@ def find_notebooks(only: Sequence[str] = ()) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
+def all_notebooks(only: Sequence[str] = ()) -> list[Path]:
+    """Every notebook and every solution, or those whose names start with the given numbers."""
+    folder = notebooks_path()
+    paths = sorted(folder.glob("[0-9][0-9]_*.ipynb")) + sorted(folder.glob("solutions/*.ipynb"))
+    if not only:
+        return paths
+    find_notebooks(only)
+    return [path for path in paths if path.name.startswith(tuple(only))]
+
+
 def check_parameters(path: Path, parameters: dict[str, Any]) -> None:
     """Refuse a parameter that the notebook's `parameters` cell does not have."""
     known = papermill.inspect_notebook(str(path))
@@ -106,6 +116,7 @@ def run_notebook(
             progress_bar=is_shown,
             execution_timeout=_CELL_TIMEOUT_S,
             kernel_manager_class=QuietKernelManager,
+            coalesce_streams=True,
         )
     except PapermillExecutionError as error:
         raise NotebookError(
@@ -201,8 +212,7 @@ def refresh(only: Sequence[str] = ()) -> list[Path]:
     from rememberer_nb.widgets import static_notebook
 
     _need_checkout()
-    every = sorted(path.name[:2] for path in notebooks_path().glob("[0-9][0-9]_*.ipynb"))
-    paths = find_notebooks(only or every)
+    paths = all_notebooks(only)
     scratch = Path("runs") / "refresh"
     for path in paths:
         output = (scratch / path.name).resolve()
