@@ -160,15 +160,21 @@ def run_suite(
     is_fast: bool = False,
     n_seeds: int = 12,
     n_jobs: int = 2,
+    parameters: dict[str, Any] | None = None,
     is_shown: bool = True,
 ) -> dict[str, Any]:
     """Run notebooks and the comparison of agents; see the module for what a run leaves.
+
+    `parameters` go to every notebook of the run, over its fast values; one that a notebook does not
+    have is refused before anything runs.
 
     A failing notebook does not keep the others from running; at the end its failure is raised as
     a `NotebookError`. A comparison that was cut off goes on where it stopped when the same `out`
     is given again.
     """
     paths = find_notebooks(only)
+    for path in paths:
+        check_parameters(path, parameters or {})
     folder = (out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     metrics: dict[str, Any] = {}
@@ -176,7 +182,7 @@ def run_suite(
     for path in tqdm(paths, desc="notebooks", unit="notebook", disable=not is_shown):
         started = time.perf_counter()
         try:
-            found = _run_one(path, folder, is_fast, is_shown)
+            found = _run_one(path, folder, is_fast, parameters or {}, is_shown)
         except NotebookError as error:
             failures.append(str(error))
             continue
@@ -192,13 +198,17 @@ def run_suite(
             folder, n_seeds=n_seeds, n_jobs=n_jobs, is_shown=is_shown
         )
     write_index(folder, list(metrics), result.get("text", ""))
+    seen = f"{len(metrics)} notebooks, figures and metrics: {folder / 'index.html'}"
+    result["text"] = "\n\n".join(filter(None, [result.get("text"), seen]))
     if failures:
         raise NotebookError("; ".join(failures))
     return result
 
 
-def _run_one(path: Path, folder: Path, is_fast: bool, is_shown: bool) -> dict[str, Any]:
-    parameters = fast_parameters(path) if is_fast else {}
+def _run_one(
+    path: Path, folder: Path, is_fast: bool, parameters: dict[str, Any], is_shown: bool
+) -> dict[str, Any]:
+    parameters = {**(fast_parameters(path) if is_fast else {}), **parameters}
     output = folder / "notebooks" / path.name
     metrics = run_notebook(path, output, parameters, is_shown=is_shown)
     notebook = nbformat.read(output, as_version=4)

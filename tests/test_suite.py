@@ -111,6 +111,22 @@ def test_one_failure_does_not_stop_the_others_but_fails_the_run(shelf: Path) -> 
     assert (out / "notebooks" / "01_bad.ipynb").exists()
 
 
+def test_a_parameter_that_a_notebook_lacks_stops_the_run_at_once(shelf: Path) -> None:
+    out = shelf.parent / "run"
+    with pytest.raises(NotebookError, match=r"00_good\.ipynb has no parameter letter"):
+        suite.run_suite(out=out, only=["00"], parameters={"letter": "a"}, is_shown=False)
+    assert not out.exists()
+
+
+def test_parameters_reach_the_notebook(shelf: Path) -> None:
+    out = shelf.parent / "run"
+    result = suite.run_suite(
+        out=out, only=["00"], is_fast=True, parameters={"number": 7}, is_shown=False
+    )
+    assert result["notebooks"] == {"00_good": {"doubled": 14}}
+    assert str(out / "index.html") in result["text"]
+
+
 def test_refresh_changes_nothing_the_second_time(shelf: Path) -> None:
     path = shelf / "00_good.ipynb"
     suite.refresh(["00"])
