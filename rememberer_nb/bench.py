@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import platform
+import inspect
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from rememberer_nb.agents import PromptingAgent
 from rememberer_nb.assemble import Settings, build_agent, build_env, build_memory
+from rememberer_nb.bench_lcs import bench_lcs
+from rememberer_nb.bench_webshop import bench_webshop
+from rememberer_nb.bench_wikihow import bench_wikihow
 from rememberer_nb.errors import ConfigError
+from rememberer_nb.measure import machine, timing
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.rollout import TextEnv, run_episode
-
-
-def machine() -> str:
-    """What the figures were taken on, in one line."""
-    cpu = platform.processor() or platform.machine()
-    return f"{cpu}, {os.cpu_count()} cores, Python {platform.python_version()}"
-
-
-def timing(durations_s: Sequence[float]) -> dict[str, float]:
-    """median_ms and p99_ms of single calls, and calls per second over all of them.
-
-    >>> timing([0.001, 0.001, 0.004])["median_ms"]
-    1.0
-    """
-    times = np.asarray(durations_s)
-    return {
-        "median_ms": float(np.median(times) * 1e3),
-        "p99_ms": float(np.quantile(times, 0.99) * 1e3),
-        "per_s": float(len(times) / times.sum()),
-    }
 
 
 def bench_loop(n: int = 1000, n_episodes: int = 100, seed: int = 0) -> dict[str, Any]:
@@ -87,11 +68,21 @@ def _filled_memory(env: TextEnv, settings: Settings, n_records: int, seed: int) 
     return memory
 
 
-BENCHES: dict[str, Callable[..., dict[str, Any]]] = {"loop": bench_loop}
+BENCHES: dict[str, Callable[..., dict[str, Any]]] = {
+    "loop": bench_loop,
+    "webshop": bench_webshop,
+    "lcs": bench_lcs,
+    "wikihow": bench_wikihow,
+}
 
 
 def run_bench(name: str, **options: Any) -> dict[str, Any]:
     """Run a benchmark by name."""
     if name not in BENCHES:
         raise ConfigError(f"no benchmark is named {name!r}; known: {', '.join(BENCHES)}")
-    return BENCHES[name](**options)
+    bench = BENCHES[name]
+    if unknown := [
+        option for option in options if option not in inspect.signature(bench).parameters
+    ]:
+        raise ConfigError(f"the benchmark {name!r} does not take {', '.join(unknown)}")
+    return bench(**options)

@@ -97,7 +97,10 @@ class ActionValue:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All experiences that share (g, o), a snapshot: later updates do not change it."""
+    """All experiences that share (g, o), a snapshot: later updates do not change it.
+
+    `metadata` is what an importer keeps of the record's origin: plain values that JSON holds.
+    """
 
     record_id: int
     task: str
@@ -105,6 +108,7 @@ class Record:
     available_actions: tuple[str, ...]
     action_values: tuple[ActionValue, ...]
     source: str = "experience"
+    metadata: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
 
     @property
     def n_visits(self) -> int:
@@ -231,7 +235,9 @@ class Decision:
     """How an agent came to an action: every stage, for inspection.
 
     `error` says why no action could be read from the reply (`action` is then the agent's
-    documented fallback); empty stages mean that the agent has no such stage.
+    documented fallback) and `error_name` under which name that is counted: "reply" for a reply
+    without available action, else the `name` of the `LLMError`. Empty stages mean that the agent
+    has no such stage.
     """
 
     action: str
@@ -241,6 +247,7 @@ class Decision:
     prompt: Prompt | None = None
     reply: Reply | None = None
     error: str | None = None
+    error_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ NAMES = ("E0", "E1", "E2")
 def read_initial(source: str | Path, env: str = "webshop") -> tuple[Record, ...]:
     """The records of a bundled initial memory ("E0", "E1", "E2"), of a file, or none ("empty").
 
-    Raises `DataError` naming file and field when the file is not an initial memory.
+    A file that ends in .yaml or .yml is a published memory pool (`importers.pools`). Raises
+    `DataError` naming file and field when a file is neither.
 
     >>> read_initial("empty")
     ()
@@ -36,6 +37,11 @@ def read_initial(source: str | Path, env: str = "webshop") -> tuple[Record, ...]
         raise ConfigError(
             f"no initial memory {str(source)!r}: expected {', '.join(NAMES)}, 'empty' or a file"
         )
+    if path.suffix in (".yaml", ".yml"):
+        # Imported late: the importers stand further down the loop.
+        from rememberer_nb.importers.pools import read_pool
+
+        return read_pool(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:

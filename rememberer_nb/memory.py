@@ -198,10 +198,9 @@ class ExperienceMemory:
         """
         from rememberer_nb.views import Explanation
 
-        task, observation = hit.query
         record = hit.record
-        task_slot, slot = self._index.explain_slots(record.record_id, record.task)
-        text = self._index.query_text(task, observation)
+        task_slot, slot = self._index.explain_slots(record.record_id)
+        task, text = self._index.query_task(*hit.query), self._index.query_text(*hit.query)
         return Explanation(
             hit=hit,
             task_terms=self._index.task_similarity.explain(task, task_slot),
@@ -210,6 +209,8 @@ class ExperienceMemory:
 
     def updates(self, record_id: int | None = None, action: str | None = None) -> list[Update]:
         """The update log in order: all of it, of a record, or of one of its actions."""
+        # SQLite finds nothing for the integers of numpy, which a frame's columns hold.
+        record_id = None if record_id is None else int(record_id)
         pending = [
             update
             for update in self._log
@@ -231,19 +232,25 @@ class ExperienceMemory:
         available_actions: Iterable[str] = (),
         *,
         source: str = "experience",
+        metadata: Mapping[str, Any] | None = None,
     ) -> int:
         """Make sure that (g, o) has a record; returns its id.
 
         A new record of a full memory takes the place of one that the eviction policy chooses.
+        Available actions and metadata that a known record lacks are added to it.
         """
         known = self.find(task, observation)
         if known is not None:
-            merged = unique([*known.available_actions, *available_actions])
-            if merged != known.available_actions:
-                self._put(dataclasses.replace(known, available_actions=merged))
+            actions = unique([*known.available_actions, *available_actions])
+            merged = {**known.metadata, **(metadata or {})}
+            if (actions, merged) != (known.available_actions, known.metadata):
+                self._put(dataclasses.replace(known, available_actions=actions, metadata=merged))
             return known.record_id
         self._make_room()
-        record = Record(self._next_record, task, observation, unique(available_actions), (), source)
+        record = Record(
+            self._next_record, task, observation, unique(available_actions), (), source,
+            dict(metadata or {}),
+        )  # fmt: skip
         self._add(record)
         self._next_record += 1
         return record.record_id
@@ -276,8 +283,9 @@ class ExperienceMemory:
         record_ids = []
         for given in records:
             record_id = self.insert(
-                given.task, given.observation, given.available_actions, source=given.source
-            )
+                given.task, given.observation, given.available_actions,
+                source=given.source, metadata=given.metadata,
+            )  # fmt: skip
             for value in given.action_values:
                 if self._records[record_id].value_of(value.action) is None:
                     self.add_action(record_id, value.action)
@@ -316,7 +324,7 @@ class ExperienceMemory:
         """Forget a record. Its updates stay in the log."""
         record = self._records.pop(record_id)
         del self._ids[(record.task, record.observation)]
-        self._index.remove(record_id, record.task)
+        self._index.remove(record_id)
         self._changed.pop(record_id, None)
         self._removed.append(record_id)
 

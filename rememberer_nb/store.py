@@ -37,7 +37,7 @@ PRAGMA user_version = {FORMAT_VERSION};
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE records (
     record_id INTEGER PRIMARY KEY, task TEXT NOT NULL, observation TEXT NOT NULL,
-    available_actions TEXT NOT NULL, source TEXT NOT NULL
+    available_actions TEXT NOT NULL, source TEXT NOT NULL, metadata TEXT NOT NULL DEFAULT '{{}}'
 );
 CREATE TABLE action_values (
     record_id INTEGER NOT NULL, position INTEGER NOT NULL, action TEXT NOT NULL,
@@ -63,6 +63,7 @@ COMMIT;
 _VALUE_COLUMNS = (
     "action, q_value, n_visits, reward, rationale, is_initial, tables, first_update, last_update"
 )
+_RECORD_COLUMNS = "record_id, task, observation, available_actions, source, metadata"
 _UPDATE_COLUMNS = (
     'update_id, episode_id, step, record_id, action, "table", rewards, gamma, bootstrap_value, '
     "bootstrap_record_id, is_stand_in, target, learning_rate, q_before, q_after, n_visits"
@@ -169,14 +170,17 @@ class Store:
             raise self._error(f"{problem}: {error}") from error
 
     def _write_records(self, records: Iterable[Record], removed: Iterable[int]) -> None:
+        if not self._has_metadata():
+            self._db.execute("ALTER TABLE records ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}'")
         gone = [(record_id,) for record_id in removed]
         self._db.executemany("DELETE FROM action_values WHERE record_id = ?", gone)
         self._db.executemany("DELETE FROM records WHERE record_id = ?", gone)
         for record in records:
             self._db.execute(
-                f"INSERT OR REPLACE INTO records VALUES ({_marks(5)})",
+                f"INSERT OR REPLACE INTO records ({_RECORD_COLUMNS}) VALUES ({_marks(6)})",
                 (record.record_id, record.task, record.observation,
-                 json.dumps(record.available_actions), record.source),
+                 json.dumps(record.available_actions), record.source,
+                 json.dumps(record.metadata)),
             )  # fmt: skip
             self._db.execute("DELETE FROM action_values WHERE record_id = ?", (record.record_id,))
             self._db.executemany(
@@ -197,13 +201,22 @@ class Store:
             row[5] = bool(row[5])
             row[6] = tuple((float(q), int(n)) for q, n in json.loads(row[6]))
             values.setdefault(record_id, []).append(ActionValue(*row))
-        query = "SELECT record_id, task, observation, available_actions, source FROM records"
-        for record_id, task, observation, actions, source in self._db.execute(
-            query + " ORDER BY record_id"
+        metadata = "metadata" if self._has_metadata() else "'{}'"
+        query = f"SELECT record_id, task, observation, available_actions, source, {metadata}"
+        for record_id, task, observation, actions, source, held in self._db.execute(
+            f"{query} FROM records ORDER BY record_id"
         ):
             known = tuple(values.get(record_id, ()))
             available = tuple(json.loads(actions))
-            yield Record(record_id, task, observation, available, known, source)
+            yield Record(
+                record_id, task, observation, available, known, source, dict(json.loads(held))
+            )
+
+    def _has_metadata(self) -> bool:
+        # Files of the very first version of this format have no such column; it is added when
+        # they are first written to, so that reading changes nothing.
+        names = self._db.execute("SELECT name FROM pragma_table_info('records')")
+        return ("metadata",) in names.fetchall()
 
     def _check_file(self, must_exist: bool) -> bool:
         """Whether the store is new; reads the file's first bytes before SQLite touches it."""

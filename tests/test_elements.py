@@ -258,3 +258,15 @@ def test_rank_key_orders_hits() -> None:
 
 def test_unique_keeps_the_first() -> None:
     assert unique(["b", "a", "b", "c", "a"]) == ("b", "a", "c")
+
+
+def test_a_record_has_metadata_of_its_own() -> None:
+    one, two = (Record(0, "g", "o", (), ()) for _ in range(2))
+    assert one.metadata == {}
+    assert one == two
+    assert hash(one) == hash(two)
+    origin = {"pool": [1, "a"]}
+    kept = Record(0, "g", "o", (), (), metadata=origin)
+    assert kept != one
+    assert from_data(Record, to_data(kept)) == kept
+    assert from_data(Record, {k: v for k, v in to_data(one).items() if k != "metadata"}) == one

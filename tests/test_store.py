@@ -412,3 +412,44 @@ def test_loading_gives_records_in_insertion_order(tmp_path: Path) -> None:
     assert list(store.load_records()) == held
     assert store.count("episodes") == 12
     store.close()
+
+
+# Metadata
+
+
+def test_metadata_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "m.db"
+    origin = {"pool": [{"map": [["a", 1.5]]}, None, "\ud800é"]}
+    with ExperienceMemory.open(path) as memory:
+        memory.insert("g", "o", ["x"], metadata=origin)
+        memory.insert("g", "p")
+        memory.commit()
+    with ExperienceMemory.open(path) as memory:
+        assert memory.find("g", "o").metadata == origin
+        assert memory.find("g", "p").metadata == {}
+        memory.insert("g", "o", metadata={"more": 2})
+        memory.insert("g", "o", metadata={"more": 2})
+        memory.commit()
+        assert memory.copy().find("g", "o").metadata == {**origin, "more": 2}
+    with ExperienceMemory.open(path) as memory:
+        assert memory.find("g", "o").metadata == {**origin, "more": 2}
+
+
+def test_a_file_without_metadata_is_read_and_then_written(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    with filled(path, 3) as memory:
+        records = list(memory)
+    with sqlite3.connect(path) as db:
+        db.execute("ALTER TABLE records DROP COLUMN metadata")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+    before = digest(path)
+    with ExperienceMemory.open(path) as memory:
+        assert list(memory) == records
+    assert digest(path) == before
+    with ExperienceMemory.open(path) as memory:
+        memory.insert("g", "o", metadata={"a": [1]})
+        memory.commit()
+    with ExperienceMemory.open(path) as memory:
+        assert list(memory)[:-1] == records
+        assert memory.find("g", "o").metadata == {"a": [1]}

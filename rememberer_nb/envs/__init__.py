@@ -17,10 +17,11 @@ from gymnasium.wrappers import TimeLimit
 from rememberer_nb.config import RolloutConfig
 from rememberer_nb.elements import Task
 from rememberer_nb.envs.profile import Profile, get_profile, register_profile
-from rememberer_nb.envs.tasks import TASK_SETS, find_task, task_numbers
+from rememberer_nb.envs.tasks import TASK_SETS, find_task, task_numbers, task_sets
 from rememberer_nb.errors import ConfigError
 
 WEBSHOP_ID = "rememberer_nb/WebShop-v0"
+WIKIHOW_ID = "rememberer_nb/WikiHow-v0"
 
 
 class StepLimit(TimeLimit):
@@ -49,6 +50,18 @@ def _make_webshop(**settings: Any) -> gymnasium.Env[str, str]:
     return WebShopEnv(**settings)
 
 
+def _wikihow() -> Profile:
+    from rememberer_nb.envs.wikihow.profile import WIKIHOW
+
+    return WIKIHOW
+
+
+def _make_wikihow(**settings: Any) -> gymnasium.Env[str, str]:
+    from rememberer_nb.envs.wikihow.env import WikiHowEnv
+
+    return WikiHowEnv(**settings)
+
+
 _MAKERS: dict[str, Callable[..., gymnasium.Env[str, str]]] = {}
 
 
@@ -64,16 +77,17 @@ def make_env(
 
     Parameters
     ----------
-    name : "webshop", or what `register_env` was told.
+    name : "webshop", "wikihow", or what `register_env` was told.
     max_steps : steps after which an episode is truncated.
-    settings : the environment's own, see its class (`envs.webshop.env.WebShopEnv`).
+    settings : the environment's own, see its class (`envs.webshop.env.WebShopEnv`,
+        `envs.wikihow.env.WikiHowEnv`).
 
     Raises
     ------
     ConfigError
         No environment has that name, or a setting is out of range.
     CatalogueError
-        The web shop's files are missing or damaged.
+        The web shop's files are missing or damaged (the how-to site's: `DataError`).
 
     Examples
     --------
@@ -92,16 +106,21 @@ def make_env(
 
 register_profile("webshop", _webshop)
 register_env("webshop", _make_webshop)
-if WEBSHOP_ID not in gymnasium.registry:
-    gymnasium.register(
-        WEBSHOP_ID,
-        entry_point="rememberer_nb.envs.webshop.env:WebShopEnv",
-        max_episode_steps=RolloutConfig().max_steps,
-    )
+register_profile("wikihow", _wikihow)
+register_env("wikihow", _make_wikihow)
+for _id, _entry_point in (
+    (WEBSHOP_ID, "rememberer_nb.envs.webshop.env:WebShopEnv"),
+    (WIKIHOW_ID, "rememberer_nb.envs.wikihow.env:WikiHowEnv"),
+):
+    if _id not in gymnasium.registry:
+        gymnasium.register(
+            _id, entry_point=_entry_point, max_episode_steps=RolloutConfig().max_steps
+        )
 
 __all__ = [
     "TASK_SETS",
     "WEBSHOP_ID",
+    "WIKIHOW_ID",
     "Profile",
     "StepLimit",
     "find_task",
@@ -110,4 +129,5 @@ __all__ = [
     "register_env",
     "register_profile",
     "task_numbers",
+    "task_sets",
 ]

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rememberer_nb.elements import Task, unique
 from rememberer_nb.errors import ConfigError, TaskError
 
 # Source: paper, section 4.1 (the test set and two training sets of the web shop).
 TASK_SETS = {"test": range(0, 100), "S0": range(500, 510), "S1": range(510, 520)}
+# Sizes as in the paper; which tasks is our choice. Those not named are for development.
+_SETS_BY_ENV: dict[str, Mapping[str, range]] = {
+    "webshop": TASK_SETS,
+    "wikihow": {"test": range(0, 70), "S0": range(70, 80), "S1": range(80, 90)},
+}
 _RANGE = re.compile(r"([0-9]{1,18}):([0-9]{1,18})")
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
 
@@ -22,9 +27,18 @@ def _check(number: int, n_tasks: int) -> int:
     return number
 
 
-def _numbers(spec: str) -> Sequence[int]:
-    if spec in TASK_SETS:
-        return TASK_SETS[spec]
+def task_sets(env: str = "webshop") -> Mapping[str, range]:
+    """The named task sets of an environment; none for one that has not named any.
+
+    >>> task_sets("wikihow")["S0"]
+    range(70, 80)
+    """
+    return _SETS_BY_ENV.get(env, {})
+
+
+def _numbers(spec: str, sets: Mapping[str, range]) -> Sequence[int]:
+    if spec in sets:
+        return sets[spec]
     if found := _RANGE.fullmatch(spec):
         return range(int(found[1]), int(found[2]))
     if _NUMBER.fullmatch(spec):
@@ -32,13 +46,14 @@ def _numbers(spec: str) -> Sequence[int]:
     return ()
 
 
-def task_numbers(spec: str, n_tasks: int) -> tuple[int, ...]:
+def task_numbers(spec: str, n_tasks: int, env: str = "webshop") -> tuple[int, ...]:
     """The task numbers that a specification names, in its order, each once.
 
     Parameters
     ----------
     spec : "test", "S0", "S1", a half-open range "a:b", a number, or several of these with commas.
     n_tasks : how many tasks there are.
+    env : the environment whose named sets are meant.
 
     Raises
     ------
@@ -51,14 +66,17 @@ def task_numbers(spec: str, n_tasks: int) -> tuple[int, ...]:
     --------
     >>> task_numbers("500:503", 700), task_numbers("3,7,12", 20), len(task_numbers("test", 700))
     ((500, 501, 502), (3, 7, 12), 100)
+    >>> task_numbers("S0", 200, env="wikihow")[:3]
+    (70, 71, 72)
     """
+    named_sets = task_sets(env)
     numbers: list[int] = []
     for part in spec.split(","):
-        named = _numbers(part.strip())
+        named = _numbers(part.strip(), named_sets)
         if not named:
-            sets = ", ".join(TASK_SETS)
+            sets = f"one of {', '.join(named_sets)}, " if named_sets else ""
             raise ConfigError(
-                f"tasks should be one of {sets}, a range a:b with a < b, or numbers; got {part!r}"
+                f"tasks should be {sets}a range a:b with a < b, or numbers; got {part!r}"
             )
         _check(named[0], n_tasks)
         _check(named[-1], n_tasks)

@@ -5,8 +5,24 @@ from the episodes happens elsewhere, through `Episode.transitions()`.
 
 - `react`: printed WebShop transcripts of ReAct; `react_log` holds the raw reading of the file.
 - `shop_pages`: what can be told from a printed shop page alone.
+- `sessions`: the session logs of the original WebShop server; `session_log` reads them raw.
+- `pools`: published memory pools, as records and not as episodes, and back; `pool_yaml` is the
+  reading and writing of their YAML.
+- `session_rewards`: their purchases put to our own reward rule.
 """
 
+from rememberer_nb.importers.pools import n_entries, read_pool, write_pool
 from rememberer_nb.importers.react import read_react, summarise
+from rememberer_nb.importers.session_rewards import check_rewards, summarise_checks
+from rememberer_nb.importers.sessions import read_sessions
 
-__all__ = ["read_react", "summarise"]
+__all__ = [
+    "check_rewards",
+    "n_entries",
+    "read_pool",
+    "read_react",
+    "read_sessions",
+    "summarise",
+    "summarise_checks",
+    "write_pool",
+]

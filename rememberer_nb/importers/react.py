@@ -34,7 +34,7 @@ def read_react(path: str | Path) -> tuple[Episode, ...]:
     Parameters
     ----------
     path : a Jupyter notebook (never executed), whose stream outputs hold the print, or a text file
-        with the same print.
+        with the same print; either may be gzipped.
 
     Returns
     -------

@@ -18,8 +18,10 @@ Source: github.com/ysymyth/ReAct, the notebook WebShop.ipynb; its stream outputs
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +79,8 @@ class LoggedEpisode:
 def read_log(path: str | Path) -> tuple[LoggedEpisode, ...]:
     """Read every printed episode of a notebook (.ipynb, .json) or of a text file (anything else).
 
+    Either may be gzipped (.ipynb.gz, .txt.gz).
+
     Raises
     ------
     TranscriptError
@@ -84,7 +88,7 @@ def read_log(path: str | Path) -> tuple[LoggedEpisode, ...]:
     """
     path = Path(path)
     text = _read_text(path)
-    is_notebook = path.suffix in (".ipynb", ".json")
+    is_notebook = Path(path.name.removesuffix(".gz")).suffix in (".ipynb", ".json")
     printed = _stream_outputs(text, path) if is_notebook else [("", text)]
     episodes = tuple(e for where, part in printed for e in _read_episodes(part, path, where))
     if not episodes:
@@ -96,8 +100,11 @@ def _read_text(path: Path) -> str:
     if not path.is_file():
         raise TranscriptError("no such file", path=path)
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        data = path.read_bytes()
+        if data[:2] == b"\x1f\x8b":
+            data = gzip.decompress(data)
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise TranscriptError(f"cannot be read as UTF-8 text: {error}", path=path) from error
 
 

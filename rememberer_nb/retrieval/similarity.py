@@ -2,6 +2,9 @@
 
 A similarity holds texts in numbered slots, encodes each once when it is put there, and scores a
 query against all slots at once. Two of them make an index (see `index`).
+
+One that has exact upper bounds, cheaper than its scores, may offer `probe(query) -> Probe` besides:
+the index then scores only the slots whose bound leaves them a chance.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from rememberer_nb.errors import ConfigError
+from rememberer_nb.retrieval.instructions import current_instruction
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +29,53 @@ class Term:
     product: float
 
 
+READS = ("observation", "task", "instruction", "both", "pair")
+PAIR_SEPARATOR = "\x1e"
+
+
+def text_to_compare(reads: str, task: str, observation: str) -> str:
+    """What a similarity gets to see of (g, o), by its `reads`.
+
+    - "observation", "task": that text;
+    - "instruction": the instruction in force at that observation, else the task
+      (`instructions.current_instruction`);
+    - "both": the task and the observation joined by a space;
+    - "pair": the two joined by `PAIR_SEPARATOR`, so that they can be told apart again.
+
+    >>> text_to_compare("both", "a lamp", "page one")
+    'a lamp page one'
+    """
+    if reads == "observation":
+        return observation
+    if reads == "task":
+        return task
+    if reads == "instruction":
+        return current_instruction(task, observation)
+    if reads == "both":
+        return f"{task} {observation}"
+    if reads == "pair":
+        return f"{task}{PAIR_SEPARATOR}{observation}"
+    raise ConfigError(f"reads must be one of {', '.join(READS)}, got {reads!r}")
+
+
+class Probe(Protocol):
+    """A query scored piece by piece. A snapshot: what is put or removed later does not touch it.
+
+    `bounds`, ndarray of shape (n_slots,), is nowhere below the score.
+    """
+
+    bounds: np.ndarray
+
+    def scores(self, slots: np.ndarray) -> np.ndarray:
+        """The exact scores of some slots, ndarray of the shape of `slots`."""
+        ...
+
+
 class Similarity(Protocol):
     """Scores a query text against texts in slots.
 
-    `reads` says which text of a record is compared when the similarity serves as f_o:
-    "observation", or "both" for the task and the observation joined by a space. f_g always reads
-    the task.
+    `reads` says which text of a record is compared when the similarity serves as f_o, see
+    `text_to_compare`. As f_g it reads the task; only "instruction" and "pair" mean the same there.
     """
 
     name: str
@@ -74,17 +119,36 @@ def register_similarity(name: str, factory: Callable[[], Similarity]) -> None:
 
 
 def make_similarity(name: str) -> Similarity:
-    """A new, empty similarity of that name.
+    """A new, empty similarity of that name, or a mixture: "a+b" equally, "9*a+b" by weight.
 
     >>> import rememberer_nb.retrieval
     >>> make_similarity("jaccard").name
     'jaccard'
+    >>> make_similarity("9*page_pattern+instruction_relevance").weights
+    (0.9, 0.1)
     >>> make_similarity("magic")
     Traceback (most recent call last):
     ...
-    rememberer_nb.errors.ConfigError: no similarity is named 'magic'; known: jaccard, tfidf
+    rememberer_nb.errors.ConfigError: no similarity is named 'magic'; known: instruction_pattern...
     """
-    if name not in _FACTORIES:
-        known = ", ".join(sorted(_FACTORIES))
-        raise ConfigError(f"no similarity is named {name!r}; known: {known}")
-    return _FACTORIES[name]()
+    if name in _FACTORIES:
+        return _FACTORIES[name]()
+    parts = name.split("+")
+    if len(parts) > 1:
+        from rememberer_nb.retrieval.mixed import MixedSimilarity
+
+        return MixedSimilarity([_weighted(part, name) for part in parts], name=name)
+    known = ", ".join(sorted(_FACTORIES))
+    raise ConfigError(f"no similarity is named {name!r}; known: {known}")
+
+
+def _weighted(part: str, name: str) -> tuple[float, Similarity]:
+    weight, star, rest = part.partition("*")
+    if not star:
+        return 1.0, make_similarity(part.strip())
+    try:
+        return float(weight), make_similarity(rest.strip())
+    except ValueError as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(f"{weight!r} in {name!r} is no weight; expected 'a+b', '9*a+b'") from None

@@ -54,7 +54,6 @@ class TfidfSimilarity:
         self._idf = np.zeros(0)
         self._n_at_refresh = 0
         self._n_changed = 0
-        self._query = np.zeros(0)
 
     def put(self, slot: int, text: str) -> None:
         """Encode a text into an empty slot."""
@@ -75,10 +74,9 @@ class TfidfSimilarity:
     def scores(self, query: str) -> np.ndarray:
         """Cosine with each slot, ndarray of shape (n_slots,), in [0, 1]."""
         ids, weights = self._encode(query)
-        self._query[ids] = weights
-        products = self._rows.dot(self._query)
-        self._query[ids] = 0.0
-        return np.minimum(products, 1.0)
+        vector = np.zeros(len(self._idf))
+        vector[ids] = weights
+        return np.minimum(self._rows.dot(vector), 1.0)
 
     def explain(self, query: str, slot: int) -> tuple[Term, ...]:
         """The product of each shared term, largest first; they add up to the cosine."""
@@ -122,7 +120,6 @@ class TfidfSimilarity:
         for term in held["idf"]:
             self._vocabulary.setdefault(term, len(self._vocabulary))
         self._idf = np.zeros(len(self._vocabulary))
-        self._query = np.zeros(len(self._vocabulary))
         for term, idf in held["idf"].items():
             self._idf[self._vocabulary[term]] = idf
         self._reweigh()
@@ -140,7 +137,6 @@ class TfidfSimilarity:
         with np.errstate(divide="ignore"):
             idf = np.log((1 + n_texts) / (1 + frequency)) + 1
         self._idf = np.where(frequency > 0, idf, 0.0)
-        self._query = np.zeros(len(frequency))
         self._n_at_refresh = n_texts
         self._reweigh()
 
@@ -154,7 +150,6 @@ class TfidfSimilarity:
         missing = len(self._vocabulary) - len(self._idf)
         if missing:
             self._idf = np.concatenate([self._idf, np.zeros(missing)])
-            self._query = np.zeros(len(self._idf))
 
     def _weigh(self, ids: list[np.ndarray], counts: list[np.ndarray]) -> list[np.ndarray]:
         # The same arithmetic for one text as for all, so that a text weighs the same to the last

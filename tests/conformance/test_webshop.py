@@ -1,4 +1,7 @@
-"""The shop against recordings of the original engine: every byte, every number, every order."""
+"""The shop against recordings of the original engine: every byte, every number, every order.
+
+Everything is checked twice: on the catalogue held in memory, and on an index of it on disk.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from typing import Any
 import pytest
 
 from rememberer_nb.envs import make_env
+from rememberer_nb.envs.webshop.builder import build_index
 from rememberer_nb.envs.webshop.engine import Engine, Outcome
 from rememberer_nb.envs.webshop.goals import Goal
 from rememberer_nb.envs.webshop.nouns import ListedNouns, light_nouns
@@ -49,13 +53,36 @@ def folder(conformance_dir: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module", params=["memory", "disk"])
+def files(
+    folder: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """The catalogue that the recordings were made with: its files, or an index made of them."""
+    stems = {
+        "items": "items_shuffle",
+        "attributes": "items_ins_v2",
+        "instructions": "items_human_ins",
+    }
+    originals = {name: folder / f"{stem}.json" for name, stem in stems.items()}
+    if request.param == "memory":
+        return originals
+    index = tmp_path_factory.mktemp("shop") / "index"
+    # Few postings at a time, so that the index is merged from many runs.
+    build_index(**originals, out=index, run_postings=5_000)
+    return {"items": index}
+
+
 @pytest.fixture
 def report(
-    capsys: pytest.CaptureFixture[str], record_property: Callable[[str, Any], None]
+    files: dict[str, Path],
+    capsys: pytest.CaptureFixture[str],
+    record_property: Callable[[str, Any], None],
 ) -> Report:
     """Prints one line of counts, captured output or not."""
+    where = "memory" if len(files) > 1 else "disk"
 
     def write(line: str) -> None:
+        line = f"{where}: {line}"
         record_property("conformance", line)
         with capsys.disabled():
             print(f"\nwebshop conformance: {line}", end=" ")
@@ -74,21 +101,11 @@ def recorded_steps(path: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, lines)
 
 
-def files_of(folder: Path) -> dict[str, Path]:
-    """The catalogue that the recordings were made with."""
-    stems = {
-        "items": "items_shuffle",
-        "attributes": "items_ins_v2",
-        "instructions": "items_human_ins",
-    }
-    return {name: folder / f"{stem}.json" for name, stem in stems.items()}
-
-
-def shop_of(folder: Path, goals: str) -> Shop:
+def shop_of(files: dict[str, Path], folder: Path, goals: str) -> Shop:
     """The recorded shop, with the recorded nouns."""
     nouns = ListedNouns(read(folder / "nouns.json"))
     seed = read(folder / "meta.json")["seed"]
-    return load_shop(ShopSource(**files_of(folder), goals=goals, seed=seed, nouns=nouns))
+    return load_shop(ShopSource(**files, goals=goals, seed=seed, nouns=nouns))
 
 
 def goal_data(goal: Goal) -> dict[str, Any]:
@@ -109,10 +126,10 @@ def goal_data(goal: Goal) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_webshop_goals(folder: Path, report: Report, kind: str) -> None:
+def test_webshop_goals(files: dict[str, Path], folder: Path, report: Report, kind: str) -> None:
     """Every goal in its place, with its drawn price limit and its weight."""
     recorded = read(folder / f"goals_{kind}.json")
-    made = [goal_data(goal) for goal in shop_of(folder, kind).goals]
+    made = [goal_data(goal) for goal in shop_of(files, folder, kind).goals]
     for goal in recorded:
         goal["goal_options"] = goal["goal_options"] or []
     n_wrong = sum(a != b for a, b in zip(made, recorded, strict=True))
@@ -120,19 +137,19 @@ def test_webshop_goals(folder: Path, report: Report, kind: str) -> None:
     assert made == recorded
 
 
-def test_webshop_prices(folder: Path, report: Report) -> None:
+def test_webshop_prices(files: dict[str, Path], folder: Path, report: Report) -> None:
     """Every drawn price, to the last bit."""
     recorded = read(folder / "prices.json")
-    prices = shop_of(folder, "human").prices
+    prices = shop_of(files, folder, "human").prices
     report(f"prices: {sum(prices.get(a) == p for a, p in recorded.items())} of {len(recorded)}")
     assert dict(prices) == recorded
 
 
 @pytest.mark.parametrize("name", ["searches", "searches_corners"])
-def test_webshop_searches(folder: Path, report: Report, name: str) -> None:
+def test_webshop_searches(files: dict[str, Path], folder: Path, report: Report, name: str) -> None:
     """Every search: the same products in the same order."""
     recorded = read(folder / f"{name}.json")
-    shop = shop_of(folder, "human")
+    shop = shop_of(files, folder, "human")
     wrong = []
     for search in recorded:
         hits = [product.asin for product in shop.find(search["query"].split(" "))]
@@ -144,10 +161,10 @@ def test_webshop_searches(folder: Path, report: Report, name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_webshop_rewards(folder: Path, report: Report, kind: str) -> None:
+def test_webshop_rewards(files: dict[str, Path], folder: Path, report: Report, kind: str) -> None:
     """Every purchase: the reward and each of its parts, exactly."""
     recorded = read(folder / f"{REWARDS[kind]}.json")
-    shop = shop_of(folder, kind)
+    shop = shop_of(files, folder, kind)
     products = {product.asin: product for product in shop.products}
     wrong = []
     for case in recorded:
@@ -161,10 +178,12 @@ def test_webshop_rewards(folder: Path, report: Report, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_webshop_light_nouns_agree(folder: Path, report: Report, kind: str) -> None:
+def test_webshop_light_nouns_agree(
+    files: dict[str, Path], folder: Path, report: Report, kind: str
+) -> None:
     """The default tagger comes to the recorded r_type nearly always."""
     recorded = read(folder / f"{REWARDS[kind]}.json")
-    shop = shop_of(folder, kind)
+    shop = shop_of(files, folder, kind)
     products = {product.asin: product for product in shop.products}
     counts: Counter[str] = Counter()
     for case in recorded:
@@ -180,10 +199,10 @@ def test_webshop_light_nouns_agree(folder: Path, report: Report, kind: str) -> N
     assert counts["r_type"] / n >= LIGHT_AGREEMENT
 
 
-def test_webshop_reward_units(folder: Path, report: Report) -> None:
+def test_webshop_reward_units(files: dict[str, Path], folder: Path, report: Report) -> None:
     """Colours, options and attributes one by one."""
     units = read(folder / "reward_units.json")
-    products = {product.asin: product for product in shop_of(folder, "human").products}
+    products = {product.asin: product for product in shop_of(files, folder, "human").products}
     assert list(COLOURS) == read(folder / "colors.json")
     colours = [reduce_colour(value) == reduced for value, reduced in units["color"]]
     options = [
@@ -214,10 +233,10 @@ def seen(engine: Engine, outcome: Outcome, rich_format: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", TRACES)
-def test_webshop_trace(folder: Path, report: Report, name: str) -> None:
+def test_webshop_trace(files: dict[str, Path], folder: Path, report: Report, name: str) -> None:
     """Every step: observations byte for byte, clickables in order, reward, end and path."""
     is_simplified = "simplified" in name
-    shop = shop_of(folder, "synthetic" if "synthetic" in name else "human")
+    shop = shop_of(files, folder, "synthetic" if "synthetic" in name else "human")
     engine = Engine(shop, is_simplified=is_simplified)
     counts: Counter[str] = Counter()
     wrong = []
@@ -244,12 +263,14 @@ def test_webshop_trace(folder: Path, report: Report, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TRACES)
-def test_webshop_environment_follows_the_trace(folder: Path, name: str) -> None:
+def test_webshop_environment_follows_the_trace(
+    files: dict[str, Path], folder: Path, name: str
+) -> None:
     """The gymnasium environment shows what the engine was recorded to show, up to the purchase."""
     is_simplified = "simplified" in name
     env = make_env(
         "webshop",
-        **files_of(folder),
+        **files,
         observation_format="simplified" if is_simplified else "text_rich",
         goals="synthetic" if "synthetic" in name else "human",
         seed=read(folder / "meta.json")["seed"],

@@ -10,6 +10,7 @@ from rememberer_nb import envs
 from rememberer_nb.envs import make_env, register_env
 from rememberer_nb.envs.webshop.env import WebShopEnv
 from rememberer_nb.envs.webshop.profile import WEBSHOP
+from rememberer_nb.envs.wikihow.profile import WIKIHOW
 from rememberer_nb.errors import ConfigError
 
 
@@ -20,6 +21,15 @@ def test_webshop_by_name_has_a_step_limit_tasks_and_a_profile() -> None:
     assert env.tasks == env.unwrapped.tasks
     assert env.profile is WEBSHOP
     assert len(env.tasks) >= 520
+
+
+def test_wikihow_by_name_has_a_step_limit_tasks_and_a_profile() -> None:
+    env = make_env("wikihow", max_steps=3)
+    assert isinstance(env, TimeLimit)
+    assert env.profile is WIKIHOW
+    assert len(env.tasks) == 200
+    env.reset(options={"task": 90})
+    assert [env.step("GOBACK")[3] for _ in range(3)] == [False, False, True]
 
 
 def test_webshop_is_named_where_an_unknown_name_is_refused() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rememberer_nb.elements import Task
-from rememberer_nb.envs.tasks import find_task, task_numbers
+from rememberer_nb.envs.tasks import find_task, task_numbers, task_sets
 from rememberer_nb.errors import ConfigError, TaskError
 
 
@@ -67,3 +67,17 @@ def test_webshop_find_task_by_task_value() -> None:
     assert find_task(tasks, Task("1", "b", 1)) is tasks[1]
     with pytest.raises(TaskError, match="no task 5: there are tasks 0 to 1"):
         find_task(tasks, Task("5", "c", 5))
+
+
+@pytest.mark.parametrize(
+    ("spec", "numbers"), [("test", range(70)), ("S0", range(70, 80)), ("S1,0", (*range(80, 90), 0))]
+)
+def test_wikihow_task_sets(spec: str, numbers: range | tuple[int, ...]) -> None:
+    assert task_numbers(spec, 200, "wikihow") == tuple(numbers)
+
+
+def test_task_sets_of_an_environment_that_names_none() -> None:
+    assert task_sets("own") == {}
+    assert task_numbers("1:3", 5, "own") == (1, 2)
+    with pytest.raises(ConfigError, match="tasks should be a range a:b"):
+        task_numbers("S0", 700, "own")

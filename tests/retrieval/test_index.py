@@ -76,11 +76,11 @@ def test_ties_by_visits_then_by_insertion() -> None:
 def test_each_distinct_task_is_encoded_once() -> None:
     made = make(("g", "o1"), ("g", "o2"), ("h", "o3"))
     assert made.task_similarity.texts == ["g", "h"]
-    made.remove(0, "g")
+    made.remove(0)
     made.add(3, "g", "o4")
     assert made.task_similarity.texts == ["g", "h"]
-    made.remove(1, "g")
-    made.remove(3, "g")
+    made.remove(1)
+    made.remove(3)
     made.add(4, "g", "o5")
     assert made.task_similarity.texts == ["g", "h", "g"]
     assert [round(s.task_similarity, 3) for s in made.search("g", "o5", 0.5)] == [1.0, 0.0]
@@ -127,7 +127,7 @@ def test_an_iterator_under_way_keeps_its_scores() -> None:
     made = make(("g", "a"), ("g", "b"), ("g", "c"))
     found = made.search("g", "a", 0.5, 1)
     assert next(found).record_id == 0
-    made.remove(2, "g")
+    made.remove(2)
     made.add(9, "g", "a")
     made.set_visits(1, 100)
     assert [scored.record_id for scored in found] == [1, 2]
@@ -137,7 +137,7 @@ def test_nothing_held() -> None:
     made = make()
     assert ids(made, "g", "o", 0.5) == []
     made.add(0, "g", "o")
-    made.remove(0, "g")
+    made.remove(0)
     assert ids(made, "g", "o", 0.5) == []
     assert len(made) == 0
 
@@ -165,7 +165,8 @@ def test_order_against_the_definition(
             made.add(number, one, two)
             held[number] = (one, two, 0)
         elif one in held and what == "remove":
-            made.remove(one, held.pop(one)[0])
+            made.remove(one)
+            del held[one]
         elif one in held:
             made.set_visits(one, two)
             held[one] = (*held[one][:2], two)

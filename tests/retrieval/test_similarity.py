@@ -12,8 +12,12 @@ from rememberer_nb.retrieval import (
     register_similarity,
     similarity,
 )
+from rememberer_nb.retrieval.similarity import text_to_compare
 
-NAMES = ("tfidf", "jaccard")
+NAMES = (
+    "tfidf", "jaccard", "lcs", "lcs_class", "instruction_pattern", "page_pattern",
+    "instruction_relevance", "page_relevance",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -71,3 +75,65 @@ def test_a_query_leaves_nothing_behind(kind: type) -> None:
     before = measure.scores("red").tolist()
     measure.scores("lamp of any other kind")
     assert measure.scores("red").tolist() == before
+
+
+# A record's (task, observation), one that is alike in some part, and one that is not.
+LIKE_AND_UNLIKE = {
+    "lcs": (("g", "<p>\n<div>"), ("g", "<p>\n<p>"), ("g", "<img>")),
+    "lcs_class": (
+        ("g", '<p class="a b">\n<div>'), ("g", '<p class="a b">'), ("g", '<p class="c">'),
+    ),
+    "instruction_pattern": (
+        ("Check the reference list", ""),
+        ("Access the about page", ""),
+        ("Search an article", ""),
+    ),
+    "page_pattern": (("g", "[Buy Now]"), ("g", "[< Prev]"), ("g", "[Search]")),
+    "instruction_relevance": (("red lamp", ""), ("red coat", ""), ("blue shoe", "")),
+    "page_relevance": (("red lamp", "lamp, red"), ("red lamp", "red coat"), ("red lamp", "shoe")),
+    "page_pattern+page_relevance": (
+        ("red lamp", "lamp, red\n[Buy Now]"),
+        ("red lamp", "red coat\n[Buy Now]"),
+        ("red lamp", "shoe\n[Search]"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LIKE_AND_UNLIKE)
+def test_unlike_records_score_lower(name: str) -> None:
+    measure = make_similarity(name)
+    texts = [text_to_compare(measure.reads, *key) for key in LIKE_AND_UNLIKE[name]]
+    for slot, text in enumerate(texts):
+        measure.put(slot, text)
+    same, like, unlike = measure.scores(texts[0]).tolist()
+    assert same == pytest.approx(1.0)
+    assert same > like > unlike == 0
+    for slot, score in enumerate((same, like, unlike)):
+        terms = measure.explain(texts[0], slot)
+        assert sum(term.product for term in terms) == pytest.approx(score)
+    measure.refresh()
+    measure.restore(measure.state())
+    assert measure.scores(texts[0]).tolist() == [same, like, unlike]
+
+
+def test_every_name_is_compared_above() -> None:
+    assert set(LIKE_AND_UNLIKE) | {"tfidf", "jaccard"} >= set(NAMES) == set(similarity._FACTORIES)
+
+
+@pytest.mark.parametrize(
+    ("reads", "text"),
+    [
+        ("observation", "<p>\nInstruction: hop"),
+        ("task", "g"),
+        ("instruction", "hop"),
+        ("both", "g <p>\nInstruction: hop"),
+        ("pair", "g\x1e<p>\nInstruction: hop"),
+    ],
+)
+def test_what_is_read(reads: str, text: str) -> None:
+    assert text_to_compare(reads, "g", "<p>\nInstruction: hop") == text
+
+
+def test_nothing_else_can_be_read() -> None:
+    with pytest.raises(ConfigError, match="one of observation, task"):
+        text_to_compare("minds", "g", "o")

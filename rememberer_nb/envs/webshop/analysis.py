@@ -60,9 +60,7 @@ _WORD = re.compile(
     r"(?:Lx*(?:[MBQ]x*(?=L))?|Dx*(?:[NBQ]x*(?=D))?|Ex*)+|(?:[KE]x*)+|(?:Tx*)+|[IP]x*"
 )
 # The same words where all characters are ASCII: no classes to look up.
-_ASCII_WORD = re.compile(
-    r"(?:[a-zA-Z]+(?:[.:'](?=[a-zA-Z]))?|[0-9]+(?:[.,;'](?=[0-9]))?|_+)+"
-)
+_ASCII_WORD = re.compile(r"(?:[a-zA-Z]+(?:[.:'](?=[a-zA-Z]))?|[0-9]+(?:[.,;'](?=[0-9]))?|_+)+")
 
 
 def split_words(text: str) -> list[str]:
@@ -79,7 +77,7 @@ def split_words(text: str) -> list[str]:
             for match in _WORD.finditer(text.translate(_CLASSES))
             if match[0].strip("Ex")
         ]
-    if all(len(word) <= _MAX_WORD_LENGTH for word in words):
+    if max(map(len, words), default=0) <= _MAX_WORD_LENGTH:
         return words
     return [
         word[start : start + _MAX_WORD_LENGTH]

@@ -11,10 +11,10 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from rememberer_nb.errors import CatalogueError
 
@@ -96,6 +96,13 @@ class _Row:
         return tuple(self.check(field, item, str) for item in self.get(field, list))
 
 
+class AttributeTable(Protocol):
+    """What knows the mined attributes of a product: a dict, or a file too large for one."""
+
+    def get(self, asin: str, /) -> Mapping[str, Any] | None:
+        """The product's object in the attributes file, None if it has none."""
+
+
 def read_json(path: str | Path) -> Any:
     """The content of a JSON file, gzipped or not; `CatalogueError` if it is missing or damaged."""
     path = Path(path)
@@ -156,7 +163,7 @@ def _bullets(row: _Row) -> tuple[str, ...]:
     return row.strings("small_description")
 
 
-def _product(row: _Row, mined: Mapping[str, Any], attributes_path: Path) -> Product:
+def _product(row: _Row, mined: AttributeTable, attributes_path: Path) -> Product:
     try:
         pricing = row.check("pricing", row.data.get("pricing"), str, type(None))
         prices = parse_price(pricing or "")
@@ -187,10 +194,15 @@ def _by_asin(path: Path, *types: type) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise CatalogueError("should be an object by asin", path=path)
     for asin, value in content.items():
-        if not isinstance(value, types):
-            what = " or ".join(t.__name__ for t in types)
-            raise CatalogueError(f"should be {what}, got {value!r:.80}", path=path, field=asin)
+        check_entry(path, asin, value, *types)
     return content
+
+
+def check_entry(path: Path, asin: str, value: Any, *types: type) -> None:
+    """Complain, naming the file and the product, unless a value has one of the types."""
+    if not isinstance(value, types):
+        what = " or ".join(t.__name__ for t in types)
+        raise CatalogueError(f"should be {what}, got {value!r:.80}", path=path, field=asin)
 
 
 def load_products(items: str | Path, attributes: str | Path) -> tuple[Product, ...]:
@@ -208,19 +220,31 @@ def load_products(items: str | Path, attributes: str | Path) -> tuple[Product, .
     rows = read_json(items)
     if not isinstance(rows, list):
         raise CatalogueError("should be a list of products", path=items)
-    mined = _by_asin(attributes, dict)
-    products: dict[str, Product] = {}
+    products = tuple(read_products(rows, items, _by_asin(attributes, dict), attributes))
+    if not products:
+        raise CatalogueError("holds no product", path=items)
+    return products
+
+
+def read_products(
+    rows: Iterable[Any], items: Path, mined: AttributeTable, attributes: Path
+) -> Iterator[Product]:
+    """The products of a file's rows, one by one, as `load_products` keeps and checks them.
+
+    Parameters
+    ----------
+    rows : the elements of the products file; `items` names it in complaints.
+    mined : asin -> the product's object in the attributes file, which `attributes` names.
+    """
+    seen: set[str] = set()
     for number, data in enumerate(rows):
         if not isinstance(data, dict):
             raise CatalogueError("should be an object", path=items, field=f"product {number}")
-        row = _Row(data, items, f"product {number}")
-        asin = row.get("asin", str)
-        if asin == "nan" or len(asin) > MAX_ASIN_LENGTH or asin in products:
+        asin = _Row(data, items, f"product {number}").get("asin", str)
+        if asin == "nan" or len(asin) > MAX_ASIN_LENGTH or asin in seen:
             continue
-        products[asin] = _product(_Row(data, items, f"product {asin}"), mined, attributes)
-    if not products:
-        raise CatalogueError("holds no product", path=items)
-    return tuple(products.values())
+        seen.add(asin)
+        yield _product(_Row(data, items, f"product {asin}"), mined, attributes)
 
 
 def load_instructions(path: str | Path) -> dict[str, tuple[Instruction, ...]]:

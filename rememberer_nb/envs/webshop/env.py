@@ -19,6 +19,7 @@ from rememberer_nb.envs.webshop.engine import FORMATS, Engine
 from rememberer_nb.envs.webshop.nouns import NounTagger, get_tagger
 from rememberer_nb.envs.webshop.profile import WEBSHOP
 from rememberer_nb.envs.webshop.shop import ShopSource, load_shop
+from rememberer_nb.envs.webshop.storage import is_index
 from rememberer_nb.errors import CatalogueError, ConfigError
 from rememberer_nb.resources import data_path
 
@@ -53,20 +54,29 @@ def _find_file(folder: Path, stem: str) -> Path:
 
 
 def locate_files(**given: str | Path | None) -> dict[str, Path]:
-    """The catalogue's three files: `items`, `attributes`, `instructions`.
+    """The catalogue's three files `items`, `attributes` and `instructions`, or an index: `items`.
 
     Those not given lie beside `items`; without `items`, in the folder $REMEMBERER_WEBSHOP_DIR or
-    among the shipped data, named as the original names them, as .json.gz or .json.
+    among the shipped data, named as the original names them, as .json.gz or .json. A folder given
+    as `items`, or in the variable, may be an index (`rememberer-nb webshop index`).
 
     Raises
     ------
     CatalogueError
         A file is not there.
+    ConfigError
+        Files are given beside an index, which holds them already.
     """
     if given.get("items") is not None:
-        folder = Path(str(given["items"])).parent
+        items = Path(str(given["items"]))
+        folder, is_indexed = items.parent, items.is_dir()
     else:
-        folder = Path(os.environ.get(FOLDER_VARIABLE) or data_path("webshop"))
+        items = folder = Path(os.environ.get(FOLDER_VARIABLE) or data_path("webshop"))
+        is_indexed = is_index(folder)
+    if is_indexed:
+        if beside := [name for name, path in given.items() if path is not None and name != "items"]:
+            raise ConfigError(f"items is an index, {items}: it cannot be given {', '.join(beside)}")
+        return {"items": items.resolve()}
     paths = {}
     for name, stem in _FILES.items():
         path = given.get(name)
@@ -79,7 +89,8 @@ class WebShopEnv(gymnasium.Env[str, str]):
 
     Parameters
     ----------
-    items, attributes, instructions : the original files, plain or gzipped; see `locate_files`.
+    items, attributes, instructions : the original files, plain or gzipped, or an index's folder as
+        `items` (`rememberer-nb webshop index` makes one); see `locate_files`.
     observation_format : "simplified" (the paper's), "text_rich" or "text" (the original's two).
     goals : "human" or "synthetic" instructions.
     seed : of the drawn prices and price limits (not of the episodes: that is `reset(seed=...)`).
@@ -137,7 +148,7 @@ class WebShopEnv(gymnasium.Env[str, str]):
         self._is_over = False
 
     @property
-    def tasks(self) -> tuple[Task, ...]:
+    def tasks(self) -> Sequence[Task]:
         """One task per goal, by number."""
         return self.engine.shop.tasks
 

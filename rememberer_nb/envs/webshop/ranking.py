@@ -24,9 +24,8 @@ from rememberer_nb.envs.webshop.storage import StringTable, load_array
 Documents = NDArray[np.int32]
 Scores = NDArray[np.float32]
 
-# Relative to the sum of all bounds. Adding 1,000 float32 terms errs by at most 6e-5 of it.
-_MARGIN = 1e-4
-_N_PROBED = 2 * MAX_HITS
+# How many documents are scored in full, for each hit wanted, to raise the score to beat.
+_N_PROBED = 2
 # Above this many candidates for each posting, adding a whole term up beats looking them up.
 _LOOK_UP_SHARE = 0.25
 
@@ -103,14 +102,16 @@ class _Search:
         bounds = [term.bound for term in self._terms]
         # What terms i, i + 1, ... can add together.
         self._remaining = [*np.cumsum(bounds[::-1])[::-1].tolist(), 0.0]
-        self._margin = _MARGIN * self._remaining[0]
+        # Each of the additions, and the final rounding, errs by half a float32's last digit.
+        epsilon = float(np.finfo(np.float32).eps)
+        self._margin = epsilon * (len(terms) + 2) * self._remaining[0]
         self._sums = np.zeros(n_documents, np.float32)
         self._floor, self._to_beat = 0.0, 0.0
 
     def candidates(self) -> Documents:
         """Ascending documents among which the best `limit` surely are."""
         n_summed = n_postings = next_probe = 0
-        for n_summed, term in enumerate(self._terms, start=1):  # noqa: B007
+        for n_summed, term in enumerate(self._terms, start=1):
             self._add(term)
             n_postings += len(term.documents)
             if n_postings >= next_probe:
@@ -131,7 +132,7 @@ class _Search:
         places = np.flatnonzero(sums > self._floor)
         if len(places) < self._limit:
             return
-        n_probed = min(len(places), _N_PROBED)
+        n_probed = min(len(places), _N_PROBED * self._limit)
         best = np.argpartition(sums[places], len(places) - n_probed)[-n_probed:]
         documents = np.sort(term.documents[places[best]])
         scores = self._sums[documents]
@@ -155,8 +156,9 @@ class _Search:
     def _complete(self, term: _Term, found: Documents, sums: Scores) -> Scores:
         if len(found) < _LOOK_UP_SHARE * len(term.documents):
             return sums + term.look_up(found)
-        self._add(term)
-        return sums + term.look_up(found)
+        dense = np.zeros_like(self._sums)
+        dense[term.documents] = term.scores()
+        return sums + dense[found]
 
 
 def _nth_best(scores: Scores, n: int) -> float:

@@ -46,7 +46,7 @@ def length_norms(n_terms: NDArray[np.int32]) -> NDArray[np.float32]:
 
     avgdl is the exact mean length of the documents that hold any term.
 
-    >>> length_norms(np.array([10, 10, 0], np.int32)).round(4).tolist()
+    >>> [round(norm, 4) for norm in length_norms(np.array([10, 10, 0], np.int32)).tolist()]
     [1.1111, 1.1111, 1.8519]
     """
     one = np.float32(1)

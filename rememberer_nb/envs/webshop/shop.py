@@ -1,4 +1,4 @@
-"""A shop: catalogue, search index, goals and prices together, immutable and shared."""
+"""A shop: stock, goals and prices together, immutable and shared."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 
 from rememberer_nb.elements import Task
 from rememberer_nb.envs.webshop.catalogue import Product, load_instructions, load_products
+from rememberer_nb.envs.webshop.disk import DiskCatalogue, Lazy
 from rememberer_nb.envs.webshop.goals import Goal, make_goals
 from rememberer_nb.envs.webshop.nouns import NounTagger, light_nouns
-from rememberer_nb.envs.webshop.search import SearchIndex
+from rememberer_nb.envs.webshop.stock import MemoryStock, Stock
 from rememberer_nb.errors import ConfigError
 
 GOAL_KINDS = ("human", "synthetic")
@@ -23,15 +24,16 @@ class ShopSource:
 
     Parameters
     ----------
-    items, attributes, instructions : the three original files, plain or gzipped.
+    items, attributes, instructions : the three original files, plain or gzipped; or the folder of
+        an index that was made of them, as `items` alone.
     goals : "human" or "synthetic"; the instructions file is read for human goals only.
     seed : of the drawn prices and price limits.
     nouns : the tagger behind the reward's title score.
     """
 
     items: Path
-    attributes: Path
-    instructions: Path
+    attributes: Path | None = None
+    instructions: Path | None = None
     goals: str = "human"
     seed: int = 0
     nouns: NounTagger = light_nouns
@@ -53,20 +55,32 @@ class Shop:
 
     def __init__(
         self,
-        products: Sequence[Product],
+        stock: Stock,
         goals: Sequence[Goal],
         prices: Mapping[str, float],
         nouns: NounTagger,
         source: ShopSource | None,
     ):
-        self.products = tuple(products)
-        self.goals = tuple(goals)
-        self.tasks = tuple(Task(str(i), goal.text, i) for i, goal in enumerate(self.goals))
+        self._stock = stock
+        self.goals = goals
+        self.tasks: Sequence[Task] = Lazy(range(len(goals)), self._task)
+        if isinstance(goals, tuple):
+            self.tasks = tuple(self.tasks)
         self.prices = prices
         self.nouns = nouns
         self._source = source
-        self._by_asin = {product.asin: product for product in self.products}
-        self._index = SearchIndex((p.asin, p.document) for p in self.products)
+
+    def _task(self, number: int) -> Task:
+        return Task(str(number), self.goals[number].text, number)
+
+    @property
+    def products(self) -> Sequence[Product]:
+        """Every product, in file order."""
+        return self._stock.products
+
+    def find(self, keywords: Sequence[str]) -> Sequence[Product]:
+        """The hits of a search, best first; see `stock.Stock.find`."""
+        return self._stock.find(keywords)
 
     @classmethod
     def build(
@@ -77,38 +91,29 @@ class Shop:
         nouns: NounTagger = light_nouns,
     ) -> Shop:
         """A shop from values at hand; prices are dollars by asin."""
-        return cls(products, goals, prices, nouns, None)
+        return cls(MemoryStock(products), tuple(goals), prices, nouns, None)
 
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
         # A copy or a worker process reads the catalogue once and shares it, as this process does.
         if self._source is not None:
             return load_shop, (self._source,)
-        return Shop, (self.products, self.goals, self.prices, self.nouns, None)
-
-    def find(self, keywords: Sequence[str]) -> tuple[Product, ...]:
-        """The hits of a lower-case query that was split on spaces, best first.
-
-        "<q> QUERY" and "<c> CATEGORY" list the products of that query or category in file order.
-        """
-        if keywords[0] == "<q>":
-            query = " ".join(keywords[1:]).strip()
-            return tuple(p for p in self.products if p.query == query)
-        if keywords[0] == "<c>":
-            category = "".join(keywords[1:2]).strip()
-            return tuple(p for p in self.products if p.category == category)
-        return tuple(self._by_asin[asin] for asin in self._index.search(" ".join(keywords)))
+        return Shop.build, (self.products, self.goals, self.prices, self.nouns)
 
 
 @functools.lru_cache(maxsize=8)
 def load_shop(source: ShopSource) -> Shop:
-    """The shop of these files, read once per process.
+    """The shop of these files, or of this index; read or opened once per process.
 
     Raises
     ------
     CatalogueError
         A file is missing or damaged; the message names the file and the product.
     """
+    if source.attributes is None or source.instructions is None:
+        stock = DiskCatalogue(source.items)
+        goals, prices = stock.draw(source.goals, source.seed)
+        return Shop(stock, goals, prices, source.nouns, source)
     products = load_products(source.items, source.attributes)
     instructions = load_instructions(source.instructions) if source.goals == "human" else None
-    goals, prices = make_goals(products, instructions, source.seed)
-    return Shop(products, goals, prices, source.nouns, source)
+    made, drawn = make_goals(products, instructions, source.seed)
+    return Shop(MemoryStock(products), made, drawn, source.nouns, source)

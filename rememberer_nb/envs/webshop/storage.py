@@ -40,6 +40,16 @@ def is_index(folder: Path) -> bool:
     return (folder / MANIFEST).is_file()
 
 
+def is_replaceable(folder: Path) -> bool:
+    """Whether nothing but an index, of whatever version, would be lost with a folder."""
+    if not any(folder.iterdir()):
+        return True
+    try:
+        return bool(_read_manifest(folder / MANIFEST))
+    except CatalogueError:
+        return False
+
+
 def write_manifest(folder: Path, counts: dict[str, int]) -> None:
     """Vouch for all files in the folder; `counts` is kept beside (n_products and the like)."""
     files = {path.name: _entry(path) for path in sorted(folder.iterdir())}

@@ -22,6 +22,8 @@ CHUNK_BYTES = 1 << 22
 MAX_VALUE_CHARS = 1 << 26
 _DECODER = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\n\r]*")
+# What is left of a number or a word when a file ends in the middle of it.
+_FRAGMENT = re.compile(r"[-+.\w]*\s*")
 
 OnRead = Callable[[int], object]
 
@@ -31,20 +33,31 @@ def _nothing(_: int) -> None:
 
 
 class _Reader:
-    """The text of a file behind a moving position; `n_read` elements have been handed out."""
+    """The text of a file behind a moving position.
+
+    `n_read` elements have been handed out; `label` names the next one, where it has a name.
+    """
 
     def __init__(self, path: Path, on_read: OnRead):
-        self._path, self._on_read = path, on_read
-        self._buffer, self._position, self._is_whole, self.n_read = "", 0, False, 0
+        self._path, self._on_read, self._reported = path, on_read, 0
+        self._buffer, self._position, self._is_whole = "", 0, False
+        self._damage: UnicodeDecodeError | None = None
+        self.n_read, self.label = 0, ""
         self._file = self._guard(lambda: path.open("rb"))
-        self._source: Any = self._file
-        if self._guard(lambda: self._file.read(2)) == b"\x1f\x8b":
-            self._source = gzip.GzipFile(fileobj=self._file)
+        try:
+            self._source, self._decode = self._guard(self._open_text)
+        except CatalogueError:
+            self._file.close()
+            raise
+
+    def _open_text(self) -> tuple[Any, codecs.IncrementalDecoder]:
+        source: Any = self._file
+        if self._file.read(2) == b"\x1f\x8b":
+            source = gzip.GzipFile(fileobj=self._file)
         self._file.seek(0)
-        head = self._guard(lambda: self._source.read(4))
-        self._source.seek(0)
-        self._reported = 0
-        self._decode = codecs.getincrementaldecoder(json.detect_encoding(head))("surrogatepass")
+        encoding = json.detect_encoding(source.read(4))
+        source.seek(0)
+        return source, codecs.getincrementaldecoder(encoding)("surrogatepass")
 
     def __enter__(self) -> _Reader:
         return self
@@ -59,7 +72,8 @@ class _Reader:
 
     def error(self, problem: str, name: str = "") -> CatalogueError:
         """A complaint that names the file and the element."""
-        return CatalogueError(problem, path=self._path, field=name or f"product {self.n_read}")
+        named = name or f"product {self.label or self.n_read}"
+        return CatalogueError(problem, path=self._path, field=named)
 
     def _guard(self, read: Callable[[], Any]) -> Any:
         try:
@@ -71,18 +85,27 @@ class _Reader:
         """Append a chunk to what is left of the buffer; False at the end of the file."""
         if self._is_whole:
             return False
+        if self._damage is not None:
+            problem = (
+                "is cut off" if self._damage.reason.startswith("unexpected end") else "is not JSON"
+            )
+            raise self.error(f"{problem}: {self._damage}") from self._damage
         data = self._guard(lambda: self._source.read(CHUNK_BYTES))
         self._is_whole = not data
-        try:
-            text = self._decode.decode(data, final=self._is_whole)
-        except UnicodeDecodeError as error:
-            raise self.error(f"is not JSON: {error}") from error
-        self._buffer = self._buffer[self._position :] + text
+        self._buffer = self._buffer[self._position :] + self._text(data)
         self._position = 0
         now = self._file.tell()
         self._on_read(now - self._reported)
         self._reported = now
         return True
+
+    def _text(self, data: bytes) -> str:
+        """A chunk as text; up to the damage if there is any, so that the right element is named."""
+        try:
+            return self._decode.decode(data, final=self._is_whole)
+        except UnicodeDecodeError as error:
+            self._damage, self._is_whole = error, False
+            return error.object[: error.start].decode(error.encoding, "surrogatepass")
 
     def next_sign(self) -> str:
         """The next character that is no white space, left where it is; "" at the end."""
@@ -118,8 +141,8 @@ class _Reader:
             except (RecursionError, ValueError) as error:
                 raise self.error(f"is not JSON: {error}") from error
             else:
-                # A number may go on in the next chunk; nothing else ends at the buffer's end.
-                if end < len(self._buffer) or not self._read_more():
+                # A number may go on in the next chunk, after a sign that is none by itself: "1e+".
+                if end + 2 < len(self._buffer) or not self._read_more():
                     self._position = end
                     return value
 
@@ -127,8 +150,10 @@ class _Reader:
         """Read on, since the value may be whole with more text; complain if it cannot be."""
         is_too_long = len(self._buffer) - self._position > MAX_VALUE_CHARS
         if is_too_long or not self._read_more():
-            is_cut_off = self._is_whole and error.pos >= len(self._buffer.rstrip())
-            is_cut_off |= self._is_whole and error.msg.startswith("Unterminated")
+            is_broken = error.msg.startswith("Unterminated") or _FRAGMENT.fullmatch(
+                self._buffer, error.pos
+            )
+            is_cut_off = self._is_whole and is_broken
             problem = "is cut off" if is_cut_off else f"is not JSON: {error.msg}"
             raise self.error(problem) from error
 
@@ -199,9 +224,10 @@ def stream_object(path: str | Path, on_read: OnRead = _nothing) -> Iterator[tupl
                 if reader.next_sign() not in ('"', ""):
                     raise reader.error("is not JSON: a key should be in double quotes")
                 key = reader.value()
+                reader.label = key
                 reader.take(":")
                 value = reader.value()
-                reader.n_read += 1
+                reader.n_read, reader.label = reader.n_read + 1, ""
                 yield key, value
                 sign = reader.take(",", "}")
         reader.finish()

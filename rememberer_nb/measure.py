@@ -1,0 +1,43 @@
+"""What every benchmark needs to say: on which machine, how long, how much memory."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def machine() -> str:
+    """What the figures were taken on, in one line."""
+    cpu = platform.processor() or platform.machine()
+    return f"{cpu}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def timing(durations_s: Sequence[float]) -> dict[str, float]:
+    """median_ms and p99_ms of single calls, and calls per second over all of them.
+
+    >>> timing([0.001, 0.001, 0.004])["median_ms"]
+    1.0
+    """
+    times = np.asarray(durations_s)
+    return {
+        "median_ms": float(np.median(times) * 1e3),
+        "p99_ms": float(np.quantile(times, 0.99) * 1e3),
+        "per_s": float(len(times) / times.sum()),
+    }
+
+
+def peak_mib() -> float:
+    """The most memory that this process has held so far, in MiB; maps of files count as touched.
+
+    >>> peak_mib() > 10
+    True
+    """
+    import resource
+
+    # Linux counts in KiB, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
