@@ -22,8 +22,8 @@ def default_comparison(n_seeds: int = 12) -> Comparison:
     n_tasks = len(build_env(settings).unwrapped.tasks)
     return Comparison(
         settings=settings,
-        train_tasks=task_numbers("S0", n_tasks),
-        test_tasks=task_numbers("test", n_tasks),
+        train_tasks=task_numbers("S0", n_tasks, settings.env),
+        test_tasks=task_numbers("test", n_tasks, settings.env),
         seeds=tuple(range(n_seeds)),
     )
 

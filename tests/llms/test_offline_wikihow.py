@@ -101,6 +101,20 @@ def test_renamed_ids_change_nothing() -> None:
         assert [row[1:] for row in rows] == [row[1:] for row in others]
 
 
+def test_a_category_s_field_is_no_list_of_hits() -> None:
+    line = '<input class="category banner search input" type="text" id="3" clickable="true">'
+    page = "\n".join([line, *RESULTS.split("\n")[2:], *START.split("\n")[1:]] * 2)
+    assert BELIEFS.situate(Section(TASK, tuple(page.split("\n")))).page == "content"
+
+
+def test_what_cannot_be_pressed_is_not_looked_at() -> None:
+    wanted = '<div id="9" clickable="false">How to Mend a Kite</div>'
+    page = RESULTS.replace("How to Mend a Kite</div>", "How to Fly</div>") + "\n" + wanted
+    situation = BELIEFS.situate(Section(TASK, tuple(page.split("\n"))))
+    assert "click(9)" not in situation.looks
+    assert situation.features[0] == 0.5
+
+
 def test_tables_are_whole() -> None:
     for kind, belief in TABLES["novice"].items():
         assert tuple(belief.numbers) == tuple(TABLES["able"][kind].numbers)

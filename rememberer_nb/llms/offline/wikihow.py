@@ -92,9 +92,12 @@ class HowToBeliefs:
         has_field = False
         for tag, raw, text in (element.groups() for element in elements):
             attributes = dict(_ATTRIBUTE.findall(raw))
-            if tag == "input":
+            if attributes.get("clickable") == "false":
+                continue
+            # A category's page has a field, too, but shows no value: it lists no search hits.
+            if tag == "input" and "value" in attributes:
                 has_field = True
-                typed = share(wanted.content, stems(attributes.get("value", "")))
+                typed = share(wanted.content, stems(attributes["value"]))
             is_link = tag in ("div", "p", "a") and bool(words(text))
             label = text if is_link else attributes.get("alt") or attributes.get("class", "")
             action = f"click({attributes.get('id', '')})"

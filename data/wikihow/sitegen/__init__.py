@@ -1,0 +1,1 @@
+"""The generator of the bundled how-to site: vocabulary, articles, tasks."""
