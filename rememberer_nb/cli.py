@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rememberer_nb.compare_commands import add_compare_commands
 from rememberer_nb.errors import ConfigError, RemembererError, TaskError
 from rememberer_nb.loop_commands import add_loop_commands
 from rememberer_nb.pool_commands import add_pool_commands
@@ -219,6 +220,7 @@ def _parser() -> argparse.ArgumentParser:
         help="(q_value)",
     )
     _add_bench(commands)
+    add_compare_commands(_add, commands)
     add_webshop_commands(_add, commands)
     return parser
 
@@ -234,9 +236,9 @@ def _add(commands: Any, name: str, command: Command, help: str) -> argparse.Argu
 
 def _add_bench(commands: Any) -> None:
     bench = _add(commands, "bench", _bench, "measure speed")
-    bench.add_argument("name", help="loop, webshop or wikihow")
+    bench.add_argument("name", help="loop, llm, webshop, lcs or wikihow")
     bench.add_argument(
-        "--n", type=int, help="size, in the benchmark's unit (loop: records; else: steps)"
+        "--n", type=int, help="size, in the benchmark's unit (loop: records; llm: tasks; ...)"
     )
     bench.add_argument("--seed", type=int, help="of what the benchmark draws (0)")
     bench.add_argument(

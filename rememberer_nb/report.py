@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def default_comparison(n_seeds: int = 12) -> Comparison:
-    """Three epochs on S0, then the 100 test tasks, in the bundled shop with the offline LLM."""
-    settings = Settings()
+_PLACES = {"webshop": "bundled shop", "wikihow": "bundled how-to site"}
+
+
+def default_comparison(n_seeds: int = 12, env: str = "webshop") -> Comparison:
+    """Three epochs on S0, then the test tasks, in a bundled environment with the offline LLM."""
+    settings = Settings(env=env)
     n_tasks = len(build_env(settings).unwrapped.tasks)
     return Comparison(
         settings=settings,
@@ -29,21 +32,32 @@ def default_comparison(n_seeds: int = 12) -> Comparison:
 
 
 def run_comparison(
-    folder: Path, *, n_seeds: int, n_jobs: int, is_shown: bool = True
+    folder: Path, comparison: Comparison, *, n_jobs: int, is_shown: bool = True
 ) -> tuple[dict[str, Any], str]:
-    """Compare the agents; returns the numbers and a text table, and writes both."""
-    from rememberer_nb import plots
+    """Compare the agents; returns the numbers and a text table, and writes both.
 
-    comparison = default_comparison(n_seeds)
+    The folder gets comparison.jsonl (finished seeds: with the same comparison it goes on from
+    there), comparison.json, comparison.txt and figures/comparison*.png.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     results = compare(
         comparison, path=folder / "comparison.jsonl", n_jobs=n_jobs, is_shown=is_shown
     )
     numbers = comparison_numbers(results)
     (folder / "comparison.json").write_text(json.dumps(numbers, indent=1), encoding="utf-8")
-    plots.save_comparison(
-        numbers["summary"], numbers["differences"], numbers["training"], folder / "figures"
+    text = comparison_text(numbers, comparison)
+    _write_comparison(numbers, text, folder / "comparison.txt", folder / "figures")
+    return numbers, text
+
+
+def _write_comparison(numbers: dict[str, Any], text: str, table: Path, folder: Path) -> list[Path]:
+    from rememberer_nb import plots
+
+    table.write_text(f"{text}\n", encoding="utf-8")
+    drawn = plots.save_comparison(
+        numbers["summary"], numbers["differences"], numbers["training"], folder
     )
-    return numbers, comparison_text(numbers, comparison)
+    return [table, *drawn]
 
 
 def comparison_numbers(results: list[dict[str, Any]]) -> dict[str, Any]:
@@ -92,9 +106,10 @@ def learning_gain(rows: list[dict[str, Any]]) -> pd.DataFrame:
 def comparison_text(numbers: dict[str, Any], comparison: Comparison) -> str:
     """The table that ends a run, for a terminal."""
     n_seeds = len(comparison.seeds)
+    settings = comparison.settings
     lines = [
-        f"{len(comparison.test_tasks)} test tasks, {n_seeds} seeds; bundled shop, LLM: "
-        f"{comparison.settings.llm} stand-in; mean and 95 % bootstrap interval over seeds",
+        f"{len(comparison.test_tasks)} test tasks, {n_seeds} seeds; {_PLACES[settings.env]}, "
+        f"LLM: {settings.llm} stand-in; mean and 95 % bootstrap interval over seeds",
         "",
         f"{'agent':24}{'success rate':>26}{'mean reward':>26}",
     ]
@@ -187,18 +202,18 @@ def write_index(folder: Path, notebooks: list[str], text: str) -> None:
 
 
 def figures(folder: Path, *, n_jobs: int = 2) -> list[Path]:
-    """The pictures of the README: the loop, and a fresh comparison's figures and table."""
-    from rememberer_nb import plots
+    """The pictures and tables of the README: the loop, and a fresh comparison per environment."""
     from rememberer_nb.diagram import LoopDiagram
 
     folder.mkdir(exist_ok=True)
     loop = folder / "loop.svg"
     loop.write_text(LoopDiagram()._repr_svg_() + "\n", encoding="utf-8")
-    comparison = default_comparison()
-    numbers = comparison_numbers(compare(comparison, n_jobs=n_jobs))
-    table = folder / "comparison.txt"
-    table.write_text(comparison_text(numbers, comparison) + "\n", encoding="utf-8")
-    drawn = plots.save_comparison(
-        numbers["summary"], numbers["differences"], numbers["training"], folder
-    )
-    return [loop, table, *drawn]
+    paths = [loop]
+    for env in _PLACES:
+        comparison = default_comparison(env=env)
+        numbers = comparison_numbers(compare(comparison, n_jobs=n_jobs))
+        text = comparison_text(numbers, comparison)
+        place = folder / env
+        place.mkdir(exist_ok=True)
+        paths += _write_comparison(numbers, text, place / "comparison.txt", place)
+    return paths

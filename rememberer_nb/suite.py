@@ -27,7 +27,7 @@ from tqdm.auto import tqdm
 from rememberer_nb.errors import ConfigError, NotebookError
 from rememberer_nb.metrics import METRICS_MIME
 from rememberer_nb.report import figures as report_figures
-from rememberer_nb.report import run_comparison, write_html, write_index
+from rememberer_nb.report import default_comparison, run_comparison, write_html, write_index
 from rememberer_nb.resources import data_path, is_checkout, notebooks_path
 
 MAIN_NOTEBOOKS = ("00", "01", "02", "03", "04", "05")
@@ -195,7 +195,7 @@ def run_suite(
     }
     if n_seeds and not only:
         result["comparison"], result["text"] = run_comparison(
-            folder, n_seeds=n_seeds, n_jobs=n_jobs, is_shown=is_shown
+            folder, default_comparison(n_seeds), n_jobs=n_jobs, is_shown=is_shown
         )
     write_index(folder, list(metrics), result.get("text", ""))
     seen = f"{len(metrics)} notebooks, figures and metrics: {folder / 'index.html'}"

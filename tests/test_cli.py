@@ -74,7 +74,8 @@ def test_train_prints_what_it_promises(capsys) -> None:
     )
     assert list(result) == [
         "env", "agent", "llm", "tasks", "seeds", "n_episodes", "success_rate", "mean_reward",
-        "mean_steps", "reply_errors", "ci95", "epochs", "n_records", "timing",
+        "mean_steps", "reply_errors", "n_calls", "prompt_tokens", "completion_tokens", "money",
+        "llm_errors", "ci95", "epochs", "n_records", "timing",
     ]  # fmt: skip
     assert (result["tasks"], result["seeds"], result["n_episodes"]) == ([500, 501], [3], 4)
     assert [set(epoch) for epoch in result["epochs"]] == [{"success_rate", "mean_reward"}] * 2
@@ -158,6 +159,7 @@ def test_importing_the_real_log_gives_the_published_figures(capsys, conformance_
         (["import", "react", "absent.ipynb"], 1, "absent.ipynb"),
         (["bench", "magic"], 2, "no benchmark is named 'magic'"),
         (["run", "77"], 2, "no notebook starts with '77'"),
+        (["run", "00", "-p", "nonsense=1"], 1, "has no parameter nonsense; it has seed"),
     ],
 )
 def test_errors_are_one_line(
@@ -209,6 +211,8 @@ def test_a_notebook_without_transcripts(capsys, tmp_path: Path) -> None:
         ["memory", "show"],
         ["memory", "stats"],
         ["bench"],
+        ["compare"],
+        ["webshop", "index"],
     ],
 )
 def test_help(capsys, arguments: list[str]) -> None:

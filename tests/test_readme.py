@@ -60,14 +60,22 @@ def test_commands_are_known(capsys) -> None:
             _parser().parse_args(line.split("#")[0].split()[1:])
 
 
-def test_the_results_are_those_that_make_figures_wrote() -> None:
-    table = (README.parent / "figures" / "comparison.txt").read_text(encoding="utf-8")
-    assert f"```\n{table}```" in section("What the loop learns here")
+ENVS = ("webshop", "wikihow")
+
+
+def written(env: str) -> str:
+    return (README.parent / "figures" / env / "comparison.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("env", ENVS)
+def test_the_results_are_those_that_make_figures_wrote(env: str) -> None:
+    assert f"```\n{written(env)}```" in section("What the loop learns here")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_the_comparison_comes_out_the_same_again() -> None:
-    comparison = default_comparison()
+@pytest.mark.parametrize("env", ENVS)
+def test_the_comparison_comes_out_the_same_again(env: str) -> None:
+    comparison = default_comparison(env=env)
     text = comparison_text(comparison_numbers(compare(comparison, n_jobs=2)), comparison)
-    assert (README.parent / "figures" / "comparison.txt").read_text(encoding="utf-8") == f"{text}\n"
+    assert written(env) == f"{text}\n"
