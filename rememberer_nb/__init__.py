@@ -51,6 +51,12 @@ _HOME = {
     "analysis": (
         "bootstrap_interval", "episode_metrics", "paired_differences", "summary_table",
     ),
+    "importers": ("check_rewards", "read_react", "read_sessions"),
+    "diagnosis": (
+        "contradictions", "crossed_predictions", "holdout_predictions", "learn_memory",
+        "near_duplicates", "split_episodes",
+    ),
+    "holdout": ("relation", "score_by_bin"),
     "experiments": ("Comparison", "compare", "epoch_rows"),
     "metrics": ("record_metrics",),
     "widgets": ("EpisodeInspector",),

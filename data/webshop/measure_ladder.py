@@ -9,58 +9,29 @@ from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from rememberer_nb.ceiling import (
+    RANKS,
+    find_hits,
+    keyword_query,
+    purchase,
+    sentence_query,
+    shown_simplified,
+)
 from rememberer_nb.envs.webshop.catalogue import Product
 from rememberer_nb.envs.webshop.goals import Goal
-from rememberer_nb.envs.webshop.reward import count_attributes, count_options, score_purchase
+from rememberer_nb.envs.webshop.reward import count_attributes
 from rememberer_nb.envs.webshop.shop import Shop, ShopSource, load_shop
 
 HERE = Path(__file__).resolve().parent
-RANKS = (1, 3, 10, 50)
-Score = Callable[[Product, Goal, bool], float]
 
 
 def open_shop(folder: Path = HERE) -> Shop:
     """The bundled shop with its human goals."""
     names = ("items_shuffle.json.gz", "items_ins_v2.json.gz", "items_human_ins.json.gz")
     return load_shop(ShopSource(*(folder / name for name in names)))
-
-
-def fitting_options(product: Product, goal: Goal) -> dict[str, str]:
-    """One value per group that matches some wanted option, where the product has one."""
-    chosen: dict[str, str] = {}
-    exact = {w: g for g, values in product.options for w in goal.options if w in values}
-    for wanted in sorted(goal.options, key=lambda option: option not in exact):
-        groups = sorted(product.options, key=lambda named: named[0] != exact.get(wanted))
-        for group, values in groups:
-            fitting = [value for value in values if count_options([value], [wanted])]
-            if fitting and group not in chosen:
-                chosen[group] = wanted if wanted in fitting else fitting[0]
-                break
-    return chosen
-
-
-def scorer(shop: Shop) -> Score:
-    """(product, goal, whether fitting options are chosen) -> reward."""
-
-    def score(product: Product, goal: Goal, with_options: bool) -> float:
-        options = fitting_options(product, goal) if with_options else {}
-        price = shop.prices[product.asin]
-        return score_purchase(product, goal, price, options, shop.nouns)[0]
-
-    return score
-
-
-def query_of(goal: Goal) -> str:
-    """Keywords instead of the sentence: the shop's word for the kind, and the attributes."""
-    return f"{goal.query} {' '.join(goal.attributes)}".lower()
-
-
-def shown_simplified(found: Sequence[Product]) -> list[Product]:
-    """The hits that can be clicked on simplified pages: the first three of every ten."""
-    return [product for place, product in enumerate(found) if place % 10 < 3]
 
 
 def _row(name: str, rewards: Sequence[float]) -> str:
@@ -77,13 +48,15 @@ def _ranks(name: str, hits: Iterable[tuple[Sequence[Product], Goal]]) -> str:
 
 def ladder(shop: Shop) -> list[str]:
     """The rows, weakest shopper first."""
-    score, rng = scorer(shop), random.Random(0)
-    goals = shop.goals
+    goals, rng = shop.goals, random.Random(0)
     by_asin = {product.asin: product for product in shop.products}
-    sentence = [shop.find(goal.text.lower().split(" ")) for goal in goals]
-    keywords = [shop.find(query_of(goal).split(" ")) for goal in goals]
+    sentence = [find_hits(shop, sentence_query(goal)) for goal in goals]
+    keywords = [find_hits(shop, keyword_query(goal)) for goal in goals]
     pairs = list(zip(sentence, goals, strict=True))
     page = [(found[:10], goal) for found, goal in pairs]
+
+    def score(product: Product, goal: Goal, with_options: bool) -> float:
+        return purchase(shop, goal, product, with_options=with_options).reward
 
     def most_attributes(found: Sequence[Product], goal: Goal) -> Product:
         return max(found, key=lambda p: count_attributes(p, goal.attributes))

@@ -153,11 +153,11 @@ class _Line:
 
     def _page_number(self, content: dict[str, Any]) -> int:
         raw = self._get(content, "page", int, str)
-        number = (
-            int(raw) if str(raw).isascii() and str(raw).isdecimal() and len(str(raw)) < 10 else 0
-        )
-        if number < 1:
-            raise self._error(f"'page' of the content should be a page number, got {raw!r:.80}")
+        text = str(raw)
+        number = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
+        if not 1 <= number <= MAX_PAGE_NUMBER:
+            expected = f"a page number from 1 to {MAX_PAGE_NUMBER}"
+            raise self._error(f"'page' of the content should be {expected}, got {raw!r:.80}")
         return number
 
     def _options(self, content: dict[str, Any]) -> dict[str, str]:

@@ -1,4 +1,5 @@
-"""Figures of notebooks 01 and 03: what purchases earn, how well similarities tell pages apart."""
+"""Figures of notebooks 01 and 03: what purchases earn and could earn, and how well similarities
+tell pages apart."""
 
 from __future__ import annotations
 
@@ -57,6 +58,33 @@ def reward_parts(
 
 def _share(info: Mapping[str, float | bool], key: str) -> float:
     return float(info["r_type"] * info.get(f"w_{key}", 0.0) * info.get(f"r_{key}", 0.0))
+
+
+def best_of_hits(table: Table, ax: Axes | None = None) -> Axes:
+    """What a perfect choice among the first hits earns, with 95 % intervals.
+
+    Parameters
+    ----------
+    table : rows as of `rememberer_nb.ceiling.ceiling_table`.
+
+    >>> row = dict(success_rate=0.5, success_low=0.4, success_high=0.6, n_hits=1)
+    >>> row |= dict(mean_reward=0.8, reward_low=0.7, reward_high=0.9)
+    >>> best_of_hits([row]).get_xticklabels()[0].get_text()
+    '1'
+    """
+    needed = [f"{short}_{end}" for short in ("success", "reward") for end in ("low", "high")]
+    frame = as_table(table, ("n_hits", "success_rate", "mean_reward", *needed))
+    ax = make_axes(ax)
+    places = np.arange(len(frame))
+    for i, (column, short) in enumerate((("mean_reward", "reward"), ("success_rate", "success"))):
+        middle = frame[column].to_numpy()
+        spread = [middle - frame[f"{short}_low"], frame[f"{short}_high"] - middle]
+        style = {"marker": MARKERS[i], "linestyle": DASHES[i], "capsize": 3}
+        shift = (i - 0.5) * 0.06
+        ax.errorbar(places + shift, middle, spread, color=PALETTE[i], label=words(column), **style)
+    ax.set_xticks(places, [f"{n:g}" for n in frame["n_hits"]])
+    ax.set_ylim(0, 1.05)
+    return finish(ax, "first hits to choose from", "best purchase", not frame.empty, legend=True)
 
 
 def pair_scores(pairs: Table, ax: Axes | None = None, *, score: str = "total") -> Axes:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rememberer_nb.errors import TranscriptError
 from rememberer_nb.importers import read_react, summarise
 from rememberer_nb.resources import data_path
 
@@ -54,3 +55,16 @@ def test_it_reads_as_episodes_of_development_tasks(path):
     printed = episodes[-1].metadata
     assert printed["printed_mean_score"] == pytest.approx(counts["mean_score"])
     assert printed["printed_success_rate"] == pytest.approx(counts["success_rate"])
+
+
+def test_a_gzipped_log_that_is_cut_off_or_plain_is_told(path, tmp_path):
+    data = path.read_bytes()
+    broken = tmp_path / "broken.txt.gz"
+    for damaged in (data[: len(data) // 2], data[:100] + b"\0" * 50 + data[150:]):
+        broken.write_bytes(damaged)
+        with pytest.raises(TranscriptError, match=r"broken\.txt\.gz: cannot be read"):
+            read_react(broken)
+    plain = tmp_path / "plain.txt.gz"
+    plain.write_bytes(gzip.decompress(data))
+    one, other = read_react(plain), read_react(path)
+    assert [e.steps for e in one] == [e.steps for e in other]
