@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,8 +20,8 @@ from typing import Any
 
 from rememberer_nb.envs import StepLimit, make_env
 from rememberer_nb.envs.webshop.shop import Shop
-from rememberer_nb.errors import ConfigError, RemembererError
-from rememberer_nb.measure import machine, peak_mib, timing
+from rememberer_nb.errors import ConfigError
+from rememberer_nb.measure import in_fresh_process, machine, peak_mib, timing
 
 N_QUERIES = 600
 _N_WARM_UP = 20
@@ -59,7 +58,7 @@ def bench_webshop(
     if products is None:
         if keep is not None:
             raise ConfigError("keep is for a made catalogue: give products, too")
-        results = _measure("walk", items=None, n=n, seed=seed)
+        results = in_fresh_process(__name__, "walk", items=None, n=n, seed=seed)
     else:
         with ExitStack() as stack:
             folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -81,21 +80,13 @@ def _bench_index(folder: Path, n: int, products: int, seed: int) -> dict[str, An
     bundled = locate_files()
     files = generate_catalogue(folder, products, bundled, seed=seed, show_progress=True)
     index = folder / "index"
-    built = _measure("index", out=str(index), **{name: str(path) for name, path in files.items()})
-    searched = _measure("search", items=str(index), seed=seed)
-    walked = _measure("walk", items=str(index), n=n, seed=seed)
+    built = in_fresh_process(
+        __name__, "index", out=str(index), **{name: str(path) for name, path in files.items()}
+    )
+    searched = in_fresh_process(__name__, "search", items=str(index), seed=seed)
+    walked = in_fresh_process(__name__, "walk", items=str(index), n=n, seed=seed)
     walked["open_s"] = walked.pop("load_s")
     return {**built, **searched, **walked}
-
-
-def _measure(task: str, **settings: Any) -> dict[str, Any]:
-    """Run one of `TASKS` in a process of its own; progress goes to standard error."""
-    content = json.dumps({"started": time.time(), **settings})
-    command = [sys.executable, "-m", __name__, task, content]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        raise RemembererError(f"the benchmark's process for {task!r} failed")
-    return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 
 def walk(started: float, items: str | None, n: int, seed: int) -> dict[str, Any]:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
 import sys
 import time
 from typing import Any
 
 from rememberer_nb.envs import StepLimit, make_env
-from rememberer_nb.errors import ConfigError, RemembererError
-from rememberer_nb.measure import machine, peak_mib
+from rememberer_nb.errors import ConfigError
+from rememberer_nb.measure import in_fresh_process, machine, peak_mib
 
 SEARCH_SHARE = 0.1
 _N_QUERIES = 5_000
@@ -37,16 +36,11 @@ def bench_wikihow(n: int = 200_000, seed: int = 0) -> dict[str, Any]:
     """
     if n < 1:
         raise ConfigError(f"n must be at least 1, got {n}")
-    content = json.dumps({"started": time.time(), "n": n, "seed": seed})
-    command = [sys.executable, "-m", __name__, content]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        raise RemembererError("the benchmark's process failed")
     return {
         "bench": "wikihow",
         "n": n,
         "machine": machine(),
-        "results": {"ours": json.loads(done.stdout)},
+        "results": {"ours": in_fresh_process(__name__, "walk", n=n, seed=seed)},
         "ratios": {},
     }
 
@@ -99,4 +93,4 @@ def _walk(env: StepLimit, n: int, queries: list[str], rng: random.Random) -> int
 
 
 if __name__ == "__main__":
-    print(json.dumps(walk(**json.loads(sys.argv[1]))))
+    print(json.dumps(walk(**json.loads(sys.argv[2]))))

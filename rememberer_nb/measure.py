@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+
+from rememberer_nb.errors import RemembererError
 
 
 def machine() -> str:
@@ -41,3 +47,17 @@ def peak_mib() -> float:
     # Linux counts in KiB, macOS in bytes.
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+def in_fresh_process(module: str, task: str, **settings: Any) -> dict[str, Any]:
+    """What ``python -m module task SETTINGS`` prints as JSON; its progress goes to standard error.
+
+    A process of its own, so that nothing else is counted. The settings reach it as JSON, with
+    `started`, the time of the call in seconds since the epoch.
+    """
+    content = json.dumps({"started": time.time(), **settings})
+    command = [sys.executable, "-m", module, task, content]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise RemembererError(f"the benchmark's process for {task!r} failed")
+    return json.loads(done.stdout)  # type: ignore[no-any-return]

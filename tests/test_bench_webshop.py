@@ -13,6 +13,7 @@ from rememberer_nb.cli import main
 from rememberer_nb.envs import make_env
 from rememberer_nb.envs.webshop.disk import DiskCatalogue
 from rememberer_nb.errors import ConfigError, RemembererError
+from rememberer_nb.measure import in_fresh_process
 
 
 def test_webshop_bench_of_the_bundled_shop() -> None:
@@ -54,7 +55,7 @@ def test_webshop_bench_says_which_process_failed(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(RemembererError, match="process for 'walk' failed"):
-        bench._measure("walk", items=str(tmp_path), n=1, seed=0)
+        in_fresh_process(bench.__name__, "walk", items=str(tmp_path), n=1, seed=0)
     assert "is no shop index" in capfd.readouterr().err
 
 

@@ -12,17 +12,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
-import gymnasium
 import numpy as np
-from gymnasium.error import InvalidAction, ResetNeeded
 
 from rememberer_nb.elements import Task
 from rememberer_nb.envs.profile import Profile, get_profile
 from rememberer_nb.envs.screens import Element, screen_actions, with_instruction
-from rememberer_nb.envs.tasks import find_task
-from rememberer_nb.envs.webshop.env import AnyText
+from rememberer_nb.envs.text_env import TextTaskEnv
 from rememberer_nb.errors import DataError, MissingExtraError
 
 # Numbers of Mobile-Env's action values (android_env.wrappers.VhIoWrapper).
@@ -125,7 +122,7 @@ def _element(node: Node, number: int, is_clickable: bool) -> Element:
     return Element(tag, number, label, alt, text, is_clickable)
 
 
-class MobileEnv(gymnasium.Env[str, str]):
+class MobileEnv(TextTaskEnv):
     """Mobile-Env behind this project's interface; see the module's docstring.
 
     An observation is the screen as simplified HTML, with the latest instruction as last line.
@@ -142,13 +139,10 @@ class MobileEnv(gymnasium.Env[str, str]):
     profile : what an agent needs to know; by default the how-to site's.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 1}
-
     def __init__(self, android: AndroidTasks, *, profile: Profile | None = None):
+        super().__init__()
         self.android = android
-        self.render_mode = None
         self.profile = profile or get_profile("wikihow")
-        self.observation_space, self.action_space = AnyText(), AnyText()
         self._tasks = [Task(str(i), "", number=i) for i in range(android.nb_tasks)]
         self._number: int | None = None
         self._elements: tuple[Element, ...] = ()
@@ -169,11 +163,7 @@ class MobileEnv(gymnasium.Env[str, str]):
         TaskError
             There is no such task; the message names the range.
         """
-        super().reset(seed=seed)
-        wanted = (options or {}).get("task")
-        if wanted is None:
-            wanted = int(self.np_random.integers(len(self._tasks))) if self._tasks else 0
-        number = find_task(self._tasks, wanted).number
+        number = self._choose_task(seed, options).number
         first = self.android.switch_task(number)
         text = "\n".join(line.strip() for line in self.android.command())
         self._tasks[number] = Task(str(self.android.task_id), text, number=number)
@@ -183,10 +173,7 @@ class MobileEnv(gymnasium.Env[str, str]):
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
         """Carry out a text action; what cannot be done changes nothing, and `info` says why."""
-        if self._number is None:
-            raise ResetNeeded("no task is under way: call reset() before the next step")
-        if not isinstance(action, str):
-            raise InvalidAction(f"an action is a string, got {action!r:.80}")
+        self._check_action(action, self._number is not None)
         values, no_op = self._read(action)
         if values is None:
             return self.render(), 0.0, False, False, self._info(no_op=no_op)

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import os
-import string
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
-
-import gymnasium
-from gymnasium.error import InvalidAction, ResetNeeded
-from gymnasium.spaces import Text
+from typing import Any
 
 from rememberer_nb.elements import Task
 from rememberer_nb.envs.profile import Profile
-from rememberer_nb.envs.tasks import find_task
+from rememberer_nb.envs.text_env import TextTaskEnv
 from rememberer_nb.envs.webshop.engine import FORMATS, Engine
 from rememberer_nb.envs.webshop.nouns import NounTagger, get_tagger
 from rememberer_nb.envs.webshop.profile import WEBSHOP
@@ -32,17 +27,6 @@ _FILES = {
     "instructions": "items_human_ins",
 }
 _SAMPLE_LENGTH = 64
-
-
-class AnyText(Text):
-    """The space of all strings; samples are short and printable."""
-
-    def __init__(self) -> None:
-        super().__init__(_SAMPLE_LENGTH, charset=string.printable)
-
-    def contains(self, x: Any) -> bool:
-        """Whether x is a string."""
-        return isinstance(x, str)
 
 
 def _find_file(folder: Path, stem: str) -> Path:
@@ -84,7 +68,7 @@ def locate_files(**given: str | Path | None) -> dict[str, Path]:
     return paths
 
 
-class WebShopEnv(gymnasium.Env[str, str]):
+class WebShopEnv(TextTaskEnv):
     """One customer with one task in the shop; a purchase ends the episode.
 
     Parameters
@@ -117,8 +101,6 @@ class WebShopEnv(gymnasium.Env[str, str]):
     'results'
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 1}
-
     def __init__(
         self,
         *,
@@ -131,6 +113,7 @@ class WebShopEnv(gymnasium.Env[str, str]):
         nouns: str | NounTagger | Mapping[str, Sequence[str]] = "light",
         render_mode: str | None = None,
     ):
+        super().__init__(render_mode)
         if observation_format not in FORMATS:
             raise ConfigError(
                 f"observation_format must be one of {', '.join(FORMATS)}, "
@@ -141,9 +124,6 @@ class WebShopEnv(gymnasium.Env[str, str]):
         is_simplified = observation_format == "simplified"
         self.engine = Engine(load_shop(source), is_simplified=is_simplified)
         self.observation_format = observation_format
-        self.render_mode = render_mode
-        self.observation_space = AnyText()
-        self.action_space = AnyText()
         self._task: Task | None = None
         self._is_over = False
 
@@ -167,21 +147,14 @@ class WebShopEnv(gymnasium.Env[str, str]):
         TaskError
             There is no such task; the message names the range.
         """
-        super().reset(seed=seed)
-        wanted = (options or {}).get("task")
-        if wanted is None:
-            wanted = int(self.np_random.integers(len(self.tasks))) if self.tasks else 0
-        self._task = find_task(self.tasks, wanted)
+        self._task = self._choose_task(seed, options)
         self._is_over = False
         self.engine.reset(self._task.number)
         return self.render(), self._info()
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
         """Carry out a text action; what is not available changes nothing and earns nothing."""
-        if self._task is None or self._is_over:
-            raise ResetNeeded("the task is over: call reset() before the next step")
-        if not isinstance(action, str):
-            raise InvalidAction(f"an action is a string, got {action!r:.80}")
+        self._check_action(action, self._task is not None and not self._is_over)
         reward, self._is_over = self.engine.step(action)
         info = self._info()
         if self._is_over:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
-
-import gymnasium
-from gymnasium.error import InvalidAction, ResetNeeded
+from typing import Any
 
 from rememberer_nb.elements import Task
 from rememberer_nb.envs.profile import Profile
-from rememberer_nb.envs.tasks import find_task
-from rememberer_nb.envs.webshop.env import AnyText
+from rememberer_nb.envs.text_env import TextTaskEnv
 from rememberer_nb.envs.wikihow.engine import Engine
 from rememberer_nb.envs.wikihow.goals import Goal, as_tasks, load_tasks
 from rememberer_nb.envs.wikihow.profile import WIKIHOW
@@ -21,7 +17,7 @@ from rememberer_nb.resources import data_path
 INSTRUCTION_PREFIX = "Instruction: "
 
 
-class WikiHowEnv(gymnasium.Env[str, str]):
+class WikiHowEnv(TextTaskEnv):
     """One visitor with a command of one to five instructions, revealed one at a time.
 
     Parameters
@@ -54,8 +50,6 @@ class WikiHowEnv(gymnasium.Env[str, str]):
     'there is no page to go back to'
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 1}
-
     def __init__(
         self,
         *,
@@ -63,14 +57,12 @@ class WikiHowEnv(gymnasium.Env[str, str]):
         tasks: str | Path | None = None,
         render_mode: str | None = None,
     ):
+        super().__init__(render_mode)
         site_path = (data_path("wikihow", "site.json.gz") if site is None else Path(site)).resolve()
         task_path = (site_path.parent / "tasks.json" if tasks is None else Path(tasks)).resolve()
         self.engine = Engine(load_site(site_path))
         self.how_to_tasks = load_tasks(task_path, site_path)
         self._tasks = as_tasks(self.how_to_tasks)
-        self.render_mode = render_mode
-        self.observation_space = AnyText()
-        self.action_space = AnyText()
         self._task: Task | None = None
         self._goals: tuple[Goal, ...] = ()
         self._n_reached = 0
@@ -100,11 +92,7 @@ class WikiHowEnv(gymnasium.Env[str, str]):
         TaskError
             There is no such task; the message names the range.
         """
-        super().reset(seed=seed)
-        wanted = (options or {}).get("task")
-        if wanted is None:
-            wanted = int(self.np_random.integers(len(self._tasks))) if self._tasks else 0
-        self._task = find_task(self._tasks, wanted)
+        self._task = self._choose_task(seed, options)
         self._goals = self.how_to_tasks[self._task.number].goals
         self._n_reached = 0
         self.engine.reset()
@@ -112,10 +100,7 @@ class WikiHowEnv(gymnasium.Env[str, str]):
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
         """Carry out a text action; what cannot be done changes nothing and earns nothing."""
-        if self._task is None or self._is_over:
-            raise ResetNeeded("the task is over: call reset() before the next step")
-        if not isinstance(action, str):
-            raise InvalidAction(f"an action is a string, got {action!r:.80}")
+        self._check_action(action, self._task is not None and not self._is_over)
         no_op = self.engine.act(action)
         reward = 0.0
         if not no_op and self.goal.is_reached(self.engine.page, self.engine.screen):

@@ -20,7 +20,8 @@ from gymnasium.utils.env_checker import check_env
 
 from rememberer_nb.elements import Task
 from rememberer_nb.envs import WEBSHOP_ID, make_env
-from rememberer_nb.envs.webshop.env import FOLDER_VARIABLE, AnyText, WebShopEnv
+from rememberer_nb.envs.text_env import AnyText
+from rememberer_nb.envs.webshop.env import FOLDER_VARIABLE, WebShopEnv
 from rememberer_nb.envs.webshop.profile import WEBSHOP
 from rememberer_nb.envs.webshop.shop import load_shop
 from rememberer_nb.errors import CatalogueError, ConfigError, TaskError
