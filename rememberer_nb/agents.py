@@ -17,26 +17,42 @@ from typing import Protocol
 import numpy as np
 
 from rememberer_nb.config import ExemplarConfig, PromptConfig, RetrievalConfig, RlemConfig
-from rememberer_nb.elements import Decision, Exemplar, Hit, LeftOut, Task
+from rememberer_nb.elements import (
+    Decision,
+    Episode,
+    Exemplar,
+    Hit,
+    LeftOut,
+    Prompt,
+    Reply,
+    Step,
+    Task,
+)
 from rememberer_nb.envs.profile import Profile
-from rememberer_nb.errors import LLMError, ReplyError
+from rememberer_nb.errors import LLMError, LLMStopError, ReplyError
 from rememberer_nb.exemplars import select_exemplars
 from rememberer_nb.llms.protocol import LLM
+from rememberer_nb.llms.wrapped import settings_of
 from rememberer_nb.memory import ExperienceMemory
-from rememberer_nb.prompts import CountTokens, build_prompt, estimate_tokens
-from rememberer_nb.replies import parse_reply
+from rememberer_nb.prompts import CountTokens, Template, build_prompt, estimate_tokens
+from rememberer_nb.rankings import make_ranking
+from rememberer_nb.replies import ParsedReply, parse_reply
 
 Selection = tuple[tuple[Hit, ...], tuple[Exemplar, ...], tuple[LeftOut, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What an agent decides on: the task, what it sees, what it can do, what it did so far."""
+    """What an agent decides on: the task, what it sees, what it can do, what it did so far.
+
+    `steps` are those of the episode until now, for agents that look at more than their actions.
+    """
 
     task: Task
     observation: str
     available_actions: tuple[str, ...]
     last_actions: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +76,26 @@ class Agent(Protocol):
     def decide(self, situation: Situation, random: StepRandom) -> Decision:
         """Choose an action."""
         ...
+
+
+def after_episodes(
+    agent: Agent, episodes: Sequence[Episode]
+) -> tuple[list[Episode], BaseException | None]:
+    """Show an agent the training episodes that are over, if it has a method `after_episode`.
+
+    It may return an episode with more metadata. What stops the run meanwhile (`LLMStopError`,
+    Ctrl-C) is returned rather than raised: the episodes are whole and are to be kept first.
+    """
+    after = getattr(agent, "after_episode", None)
+    told: list[Episode] = []
+    stop: BaseException | None = None
+    for episode in episodes:
+        try:
+            told.append(episode if after is None or stop else after(episode))
+        except (LLMStopError, KeyboardInterrupt) as error:
+            stop = error
+            told.append(episode)
+    return told, stop
 
 
 class RandomAgent:
@@ -146,14 +182,15 @@ class MemoryExemplars:
     def select(self, situation: Situation, rng: np.random.Generator) -> Selection:
         """Retrieve and build."""
         n_exemplars = self.retrieval.n_exemplars
+        ranking = make_ranking(self.retrieval)
         hits = self.memory.retrieve(
             situation.task.text,
             situation.observation,
-            n_exemplars,
+            max(n_exemplars, ranking.n_candidates),
             self.retrieval.task_weight,
         )
         return select_exemplars(
-            hits,
+            ranking.rank(hits),
             n_exemplars,
             self.profile,
             rng,
@@ -174,7 +211,12 @@ class PromptingAgent:
 
     A reply without an available action, or an LLM that gives none, is recorded in
     `Decision.error`; the action taken instead is a seeded uniform draw from the available ones.
+    Where asking again cannot help (`LLMStopError`) there is no fallback: the run stops.
+
+    Agents with other prompts override `build` and `read`, or bring a `Template`.
     """
+
+    template = Template()
 
     def __init__(
         self,
@@ -196,11 +238,34 @@ class PromptingAgent:
         self.rlem = rlem or RlemConfig()
         self.prompt = prompt or PromptConfig()
         self.count_tokens = count_tokens
+        # A server that decodes by grammar can be held to the available actions.
+        self.is_constrained = bool(settings_of(llm).get("constrain_actions"))
 
     def decide(self, situation: Situation, random: StepRandom) -> Decision:
         """Retrieve, build, ask, read."""
         hits, exemplars, left_out = self.source.select(situation, random.rng)
-        prompt = build_prompt(
+        prompt = self.build(situation, exemplars, left_out)
+        reply, parsed, error, error_name = self._ask(prompt, situation, random.call_seed)
+        if parsed is None:
+            action = random_action(situation, self.profile, random.rng)
+        else:
+            action = parsed.action
+        return Decision(
+            action=action,
+            rationale="" if parsed is None else parsed.rationale,
+            hits=hits,
+            exemplars=exemplars,
+            prompt=prompt,
+            reply=reply,
+            error=error,
+            error_name=error_name,
+        )
+
+    def build(
+        self, situation: Situation, exemplars: Sequence[Exemplar], left_out: Sequence[LeftOut]
+    ) -> Prompt:
+        """The prompt."""
+        return build_prompt(
             self.profile,
             situation.task.text,
             situation.observation,
@@ -210,26 +275,29 @@ class PromptingAgent:
             config=self.prompt,
             left_out=left_out,
             count_tokens=self.count_tokens,
+            template=self.template,
+            is_constrained=self.is_constrained,
         )
-        reply, parsed, error = None, None, None
+
+    def read(self, text: str, situation: Situation) -> ParsedReply:
+        """What a reply says; `ReplyError` if that is no available action."""
+        return parse_reply(text, situation.available_actions, self.profile)
+
+    def _ask(
+        self, prompt: Prompt, situation: Situation, seed: int
+    ) -> tuple[Reply | None, ParsedReply | None, str | None, str | None]:
+        """Reply, what was read from it, and, if that is nothing, the error and its name."""
+        reply = None
         try:
-            reply = self.llm.complete(prompt, seed=random.call_seed)
-            parsed = parse_reply(reply.text, situation.available_actions, self.profile)
-        except (ReplyError, LLMError) as failure:
-            error = str(failure)
-        return Decision(
-            action=(
-                random_action(situation, self.profile, random.rng)
-                if parsed is None
-                else parsed.action
-            ),
-            rationale="" if parsed is None else parsed.rationale,
-            hits=hits,
-            exemplars=exemplars,
-            prompt=prompt,
-            reply=reply,
-            error=error,
-        )
+            reply = self.llm.complete(prompt, seed=seed)
+            parsed = self.read(reply.text, situation)
+        except ReplyError as failure:
+            return reply, None, str(failure), "reply"
+        except LLMStopError:
+            raise
+        except LLMError as failure:
+            return failure.reply, None, str(failure), failure.name
+        return reply, parsed, None, None
 
 
 def rememberer(

@@ -21,6 +21,7 @@ from rememberer_nb.agents import (
 from rememberer_nb.config import (
     CapacityConfig,
     ExemplarConfig,
+    LLMConfig,
     PromptConfig,
     RetrievalConfig,
     RlemConfig,
@@ -30,11 +31,13 @@ from rememberer_nb.envs import make_env
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.exemplars import fixed_exemplars
 from rememberer_nb.initial import read_initial
-from rememberer_nb.llms import make_llm
+from rememberer_nb.llm_agents import LLM_AGENTS, build_llm_agent
+from rememberer_nb.llms import LLM, make_llm
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.rollout import TextEnv, profile_of
 
-AGENTS = ("random", "llm_only", "fixed_exemplars", "rememberer")
+OFFLINE_AGENTS = ("random", "llm_only", "fixed_exemplars", "rememberer")
+AGENTS = (*OFFLINE_AGENTS, *LLM_AGENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Settings:
     prompt: PromptConfig = field(default_factory=PromptConfig)
     capacity: CapacityConfig = field(default_factory=CapacityConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)
+    llm_config: LLMConfig = field(default_factory=LLMConfig)
 
 
 def build_env(settings: Settings) -> Any:
@@ -78,6 +82,11 @@ def build_memory(
     return memory
 
 
+def build_llm(env: TextEnv, settings: Settings) -> LLM:
+    """The LLM that the settings name; `llms.close` it when done."""
+    return make_llm(settings.llm, profile=profile_of(env), config=settings.llm_config)
+
+
 def build_agent(
     name: str,
     env: TextEnv,
@@ -85,14 +94,17 @@ def build_agent(
     *,
     memory: ExperienceMemory | None = None,
     seed: int = 0,
+    llm: LLM | None = None,
 ) -> Agent:
     """An agent by name.
 
     Parameters
     ----------
-    name : one of `AGENTS`.
-    memory : what "rememberer" retrieves from and learns in; by default a new one.
+    name : one of `AGENTS`; those beyond `OFFLINE_AGENTS` need a language model.
+    memory : what the agent retrieves from and learns in, if it does; by default a new one.
     seed : draws the exemplars of "fixed_exemplars" from the initial records.
+    llm : shared by several agents (its budget, what it found out of the server); by default a new
+        one, from `settings`.
     """
     settings = settings or Settings()
     profile = profile_of(env)
@@ -100,13 +112,25 @@ def build_agent(
         return RandomAgent(profile)
     if name not in AGENTS:
         raise ConfigError(f"no agent is named {name!r}; known: {', '.join(AGENTS)}")
-    llm = make_llm(settings.llm, profile=profile)
+    llm = llm or build_llm(env, settings)
     if name == "rememberer":
         held = build_memory(settings) if memory is None else memory
         return rememberer(
             llm,
             profile,
             held,
+            retrieval=settings.retrieval,
+            exemplar=settings.exemplar,
+            rlem=settings.rlem,
+            prompt=settings.prompt,
+        )
+    if name in LLM_AGENTS:
+        return build_llm_agent(
+            name,
+            llm,
+            profile,
+            build_memory(settings) if memory is None else memory,
+            read_initial(settings.initial, settings.env),
             retrieval=settings.retrieval,
             exemplar=settings.exemplar,
             rlem=settings.rlem,

@@ -10,6 +10,8 @@ from typing import Any
 from rememberer_nb.agents import PromptingAgent
 from rememberer_nb.assemble import Settings, build_agent, build_env, build_memory
 from rememberer_nb.bench_lcs import bench_lcs
+from rememberer_nb.bench_llm import bench_llm
+from rememberer_nb.bench_retrieval import bench_insert, bench_memory, bench_retrieval
 from rememberer_nb.bench_webshop import bench_webshop
 from rememberer_nb.bench_wikihow import bench_wikihow
 from rememberer_nb.errors import ConfigError
@@ -72,7 +74,11 @@ BENCHES: dict[str, Callable[..., dict[str, Any]]] = {
     "loop": bench_loop,
     "webshop": bench_webshop,
     "lcs": bench_lcs,
+    "llm": bench_llm,
     "wikihow": bench_wikihow,
+    "retrieval": bench_retrieval,
+    "insert": bench_insert,
+    "memory": bench_memory,
 }
 
 

@@ -11,12 +11,14 @@ from rememberer_nb.analysis import episode_metrics
 from rememberer_nb.assemble import Settings, build_agent, build_env, build_memory
 from rememberer_nb.config import LLMConfig
 from rememberer_nb.costs import llm_totals
+from rememberer_nb.elements import Episode
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.llms.local_server import stand_in_server
 from rememberer_nb.llms.openai_client import OpenAILLM
-from rememberer_nb.llms.secret import Endpoint
+from rememberer_nb.llms.secret import NO_KEY, Endpoint
 from rememberer_nb.measure import machine
-from rememberer_nb.rollout import Slots, evaluate
+from rememberer_nb.parallel import Slots
+from rememberer_nb.rollout import evaluate
 
 DELAY_S = 0.2
 # The published code waits that long before every call.
@@ -42,21 +44,7 @@ def bench_llm(n: int = 100, slots: int = 32, seed: int = 0) -> dict[str, Any]:
     """
     if n < 1 or slots < 1:
         raise ConfigError(f"n and slots must be at least 1, got n={n}, slots={slots}")
-    settings = Settings()
-    env = build_env(settings)
-    places = Slots(slots, lambda: build_env(settings))
-    with build_memory(settings) as memory, stand_in_server(DELAY_S) as url:
-        config = LLMConfig(model="stand-in", reply_format="text")
-        llm = OpenAILLM(config, endpoint=Endpoint(url, "none"))
-        try:
-            agent = build_agent("rememberer", env, settings, memory=memory, seed=seed, llm=llm)
-            # Connections are made, and everything is imported, before the clock starts.
-            evaluate(env, agent, [_WARM_UP_TASK] * slots, seed=seed, slots=places)
-            started = time.perf_counter()
-            episodes = evaluate(env, agent, range(n), seed=seed, slots=places)
-            total_s = time.perf_counter() - started
-        finally:
-            llm.close()
+    episodes, total_s = _evaluate(n, slots, seed)
     lengths = [len(episode.steps) for episode in episodes]
     ideal_s = makespan(lengths, slots) * DELAY_S
     published_s = sum(lengths) * PUBLISHED_S
@@ -76,6 +64,25 @@ def bench_llm(n: int = 100, slots: int = 32, seed: int = 0) -> dict[str, Any]:
         "results": {"ours": ours, "published": {"total_s": published_s}},
         "ratios": {"published": published_s / total_s},
     }
+
+
+def _evaluate(n: int, slots: int, seed: int) -> tuple[list[Episode], float]:
+    """The episodes, and how long they took together, in seconds."""
+    settings = Settings()
+    env = build_env(settings)
+    places = Slots(slots, lambda: build_env(settings))
+    with build_memory(settings) as memory, stand_in_server(DELAY_S) as url:
+        config = LLMConfig(model="stand-in", reply_format="text")
+        llm = OpenAILLM(config, endpoint=Endpoint(url, NO_KEY))
+        try:
+            agent = build_agent("rememberer", env, settings, memory=memory, seed=seed, llm=llm)
+            # Connections are made, and everything is imported, before the clock starts.
+            evaluate(env, agent, [_WARM_UP_TASK] * slots, seed=seed, slots=places)
+            started = time.perf_counter()
+            episodes = evaluate(env, agent, range(n), seed=seed, slots=places)
+            return episodes, time.perf_counter() - started
+        finally:
+            llm.close()
 
 
 def makespan(lengths: Sequence[int], n_slots: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from typing import Any
 from rememberer_nb.compare_commands import add_compare_commands
 from rememberer_nb.errors import ConfigError, RemembererError, TaskError
 from rememberer_nb.loop_commands import add_loop_commands
+from rememberer_nb.memory_commands import add_memory_commands
 from rememberer_nb.pool_commands import add_pool_commands
 from rememberer_nb.webshop_commands import add_webshop_commands
 
@@ -36,31 +38,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stopped = result["stopped"]
             print(f"rememberer-nb: stopped before its end: {stopped['why']}", file=sys.stderr)
             return 130 if stopped["name"] == "interrupted" else 1
+        if result.get("problems"):
+            return 1
     except RemembererError as error:
         print(f"rememberer-nb: {error}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError | TaskError) else 1
     except KeyboardInterrupt:
         print("rememberer-nb: interrupted; what was committed is kept", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # Whoever reads has seen enough (`| head`); nothing more is to be flushed at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
 def _show(args: argparse.Namespace, result: dict[str, Any]) -> None:
     if args.json:
         shown = {key: value for key, value in result.items() if key != "text"}
-        print(json.dumps(shown, ensure_ascii=False, allow_nan=False))
+        _print(json.dumps(shown, ensure_ascii=False, allow_nan=False))
         return
     if "text" in result:
-        print(result["text"])
+        _print(result["text"])
         return
     for key, value in result.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
             for i, row in enumerate(value):
-                print(f"{key}[{i}]: " + ", ".join(f"{k} {_number(v)}" for k, v in row.items()))
+                _print(f"{key}[{i}]: " + ", ".join(f"{k} {_number(v)}" for k, v in row.items()))
         elif isinstance(value, dict):
-            print(f"{key}: " + ", ".join(f"{k} {_number(v)}" for k, v in value.items()))
+            _print(f"{key}: " + ", ".join(f"{k} {_number(v)}" for k, v in value.items()))
         else:
-            print(f"{key}: {_number(value)}")
+            _print(f"{key}: {_number(value)}")
+
+
+def _print(text: str) -> None:
+    # Half a surrogate pair has no UTF-8; so written, it is as JSON has it, too.
+    print(text.encode("utf-8", "backslashreplace").decode())
 
 
 def _number(value: Any) -> str:
@@ -105,33 +117,6 @@ def _learn_logged(episodes: Sequence[Any], path: Path | None) -> dict[str, Any]:
             memory.commit(episode)
         result["records"] = len(memory)
     return result
-
-
-def _memory_stats(args: argparse.Namespace) -> dict[str, Any]:
-    from rememberer_nb.envs import get_profile
-    from rememberer_nb.memory import ExperienceMemory
-    from rememberer_nb.views import stats
-
-    with ExperienceMemory.open(args.file, must_exist=True) as memory:
-        return stats(memory, get_profile(args.env))
-
-
-def _memory_show(args: argparse.Namespace) -> dict[str, Any]:
-    from rememberer_nb.memory import ExperienceMemory
-
-    with ExperienceMemory.open(args.file, must_exist=True) as memory:
-        frame = memory.to_frame().sort_values(
-            [args.sort, "record_id"], ascending=[False, True], kind="stable"
-        )
-        shown = frame.head(args.rows)
-        rows = json.loads(shown.to_json(orient="records"))
-        lines = [f"{memory!r}, {len(frame)} values"]
-        for row in rows:
-            lines.append(
-                f"{row['q_value']:8.3f}  {row['n_visits']:4d} visits  {row['action'][:60]:60}  "
-                f"{' '.join(row['task'].split())[:70]}"
-            )
-        return {"n_values": len(frame), "rows": rows, "text": "\n".join(lines)}
 
 
 def _bench(args: argparse.Namespace) -> dict[str, Any]:
@@ -204,21 +189,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="KIND", required=True
     )
     add_pool_commands(_add, imports, exports)
-    memory = commands.add_parser("memory", help="look into a memory file").add_subparsers(
-        metavar="WHAT", required=True
-    )
-    stats = _add(memory, "stats", _memory_stats, "counts and ranges")
-    stats.add_argument("file", type=Path, help="a memory file")
-    stats.add_argument("--env", default="webshop", help="whose page types to count (webshop)")
-    show = _add(memory, "show", _memory_show, "its action values")
-    show.add_argument("file", type=Path, help="a memory file")
-    show.add_argument("--rows", type=int, default=20, help="how many (20)")
-    show.add_argument(
-        "--sort",
-        choices=["q_value", "n_visits", "last_update"],
-        default="q_value",
-        help="(q_value)",
-    )
+    add_memory_commands(_add, commands, imports, exports)
     _add_bench(commands)
     add_compare_commands(_add, commands)
     add_webshop_commands(_add, commands)
@@ -236,7 +207,7 @@ def _add(commands: Any, name: str, command: Command, help: str) -> argparse.Argu
 
 def _add_bench(commands: Any) -> None:
     bench = _add(commands, "bench", _bench, "measure speed")
-    bench.add_argument("name", help="loop, llm, webshop, lcs or wikihow")
+    bench.add_argument("name", help="loop, llm, webshop, lcs, wikihow, retrieval, insert or memory")
     bench.add_argument(
         "--n", type=int, help="size, in the benchmark's unit (loop: records; llm: tasks; ...)"
     )

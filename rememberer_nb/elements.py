@@ -210,6 +210,8 @@ class Update:
 
     `bootstrap_value` is None when nothing was bootstrapped; else it is the maximal q value of the
     record `bootstrap_record_id`, which `is_stand_in` when the observation itself is not in memory.
+    Where several records stood in together, `bootstrap_sources` holds each one's id and its share
+    of the value (shares add up to 1), and `bootstrap_record_id` is the most similar of them.
     """
 
     update_id: int
@@ -228,6 +230,7 @@ class Update:
     q_before: float
     q_after: float
     n_visits: int
+    bootstrap_sources: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

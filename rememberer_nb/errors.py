@@ -11,6 +11,17 @@
     ├── TaskError             no such task in this environment                         (LookupError)
     ├── ReplyError            no available action can be read from an LLM's reply
     ├── LLMError              an LLM could not be asked or gave no answer
+    │   ├── LLMUnavailableError   no answer after all tries: refused, cut off, 429, 5xx
+    │   ├── LLMTimeoutError       no answer in time
+    │   ├── LLMRequestError       the server refuses this one request (400, 413, 422)
+    │   ├── LLMResponseError      an answer that holds no whole reply; `name` says in what way
+    │   └── LLMStopError          asking again cannot help: the run stops
+    │       ├── LLMAuthError      no key, or the server refuses it (401, 403)
+    │       ├── LLMEndpointError  no such model or address (404)
+    │       ├── LLMQuotaError     the account has nothing left
+    │       ├── LLMOutageError    too many calls in a row failed
+    │       ├── BudgetError       the run's own budget is used up
+    │       └── ReplayError       the recording lacks this request
     ├── NotebookError         a notebook failed, or was given an unknown parameter
     └── MissingExtraError     an optional dependency is missing; names the extra       (ImportError)
 
@@ -87,7 +98,102 @@ class ReplyError(RemembererError):
 
 
 class LLMError(RemembererError):
-    """An LLM could not be asked, or gave no answer."""
+    """An LLM could not be asked, or gave no answer.
+
+    `name` is what the error is counted under; `reply` what was received and paid for all the same,
+    if anything (a `Reply`).
+    """
+
+    name = "llm"
+
+    def __init__(self, problem: str, *, reply: Any = None):
+        self.reply = reply
+        super().__init__(problem)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return functools.partial(type(self), reply=self.reply), (str(self),)
+
+
+class LLMUnavailableError(LLMError):
+    """No answer after all tries: connections refused or cut off, 429, 5xx."""
+
+    name = "unavailable"
+
+
+class LLMTimeoutError(LLMError):
+    """No answer in time."""
+
+    name = "timeout"
+
+
+class LLMRequestError(LLMError):
+    """The server refuses this one request, which may be too long, say; others may do."""
+
+    name = "refused_request"
+
+
+class LLMResponseError(LLMError):
+    """An answer that holds no whole reply.
+
+    Parameters
+    ----------
+    problem : one line for people.
+    name : "not_json", "empty_choices", "null_content", "truncated", "content_filter" or
+        "wrong_schema".
+
+    >>> LLMResponseError("the reply ends in mid-sentence", name="truncated").name
+    'truncated'
+    """
+
+    def __init__(self, problem: str, *, name: str, reply: Any = None):
+        super().__init__(problem, reply=reply)
+        self.name = name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        rebuild = functools.partial(LLMResponseError, name=self.name, reply=self.reply)
+        return rebuild, (str(self),)
+
+
+class LLMStopError(LLMError):
+    """Asking again cannot help: no fallback is taken, the run stops, what is finished is kept."""
+
+    name = "stop"
+
+
+class LLMAuthError(LLMStopError):
+    """There is no key, or the server refuses it."""
+
+    name = "auth"
+
+
+class LLMEndpointError(LLMStopError):
+    """The server knows no such model or address."""
+
+    name = "endpoint"
+
+
+class LLMQuotaError(LLMStopError):
+    """The account has nothing left to spend."""
+
+    name = "quota"
+
+
+class LLMOutageError(LLMStopError):
+    """Too many calls in a row failed: whatever was measured now would not be the LLM."""
+
+    name = "outage"
+
+
+class BudgetError(LLMStopError):
+    """The run's own budget of calls, tokens or money is used up."""
+
+    name = "budget"
+
+
+class ReplayError(LLMStopError):
+    """The recording lacks a request."""
+
+    name = "replay"
 
 
 class NotebookError(RemembererError):

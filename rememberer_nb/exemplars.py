@@ -4,10 +4,15 @@ Encouraged is the action with the highest Q, if above 0; discouraged the one wit
 lies at least a margin below the encouraged one (or nothing is encouraged). Ties go to the more
 visited, then by text. A missing side is filled with an action that the record has not tried,
 flagged `is_synthetic`.
+
+With `exploration` c > 0 the encouraged action is the one with the highest Q + c · bonus, where what
+has been tried less gains more (`visit_bonus`); an action not tried at all may win, and is shown as
+such. Source of the bonus: UCB1 (Auer, Cesa-Bianchi and Fischer 2002, Machine Learning 47).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -46,13 +51,14 @@ def build_exemplar(
     ('click[a]', 'click[b]')
     """
     config = config or ExemplarConfig()
-    encouraged = _encouraged(record)
-    discouraged = _discouraged(record, encouraged, config) if config.use_discouraged else ()
     untried = [
         action
         for action in record.available_actions
         if not profile.is_template(action) and record.value_of(action) is None
     ]
+    encouraged = _explored(record, untried, rng, config) if config.exploration else ()
+    encouraged = encouraged or _encouraged(record)
+    discouraged = _discouraged(record, encouraged, config) if config.use_discouraged else ()
     if config.use_synthetic and not encouraged:
         encouraged = _draw(untried, rng, config)
     if config.use_synthetic and config.use_discouraged and not discouraged:
@@ -115,6 +121,39 @@ def _encouraged(record: Record) -> tuple[Advice, ...]:
     return (Advice(best.action, best.q_value, best.rationale),)
 
 
+def visit_bonus(n_visits: int, n_total: int) -> float:
+    """sqrt(2 ln(1 + n_total) / (1 + n_visits)): UCB1's, counted so that 0 visits are finite.
+
+    Parameters
+    ----------
+    n_visits : of the action.
+    n_total : of all actions of the record.
+
+    >>> round(visit_bonus(0, 4), 3), round(visit_bonus(4, 4), 3)
+    (1.794, 0.802)
+    """
+    return math.sqrt(2 * math.log1p(n_total) / (1 + n_visits))
+
+
+def _explored(
+    record: Record, untried: list[str], rng: np.random.Generator, config: ExemplarConfig
+) -> tuple[Advice, ...]:
+    """The action with the highest Q + c · bonus, if above 0; one never tried has Q = 0."""
+    c, n_total = config.exploration, record.n_visits
+    best = min(
+        record.action_values,
+        default=None,
+        key=lambda v: (-v.q_value - c * visit_bonus(v.n_visits, n_total), -v.n_visits, v.action),
+    )
+    fresh = c * visit_bonus(0, n_total) if untried else 0.0
+    known = 0.0 if best is None else best.q_value + c * visit_bonus(best.n_visits, n_total)
+    if fresh > known:
+        return _draw(untried, rng, config)
+    if best is None or known <= 0:
+        return ()
+    return (Advice(best.action, best.q_value, best.rationale),)
+
+
 def _discouraged(
     record: Record, encouraged: tuple[Advice, ...], config: ExemplarConfig
 ) -> tuple[Advice, ...]:
@@ -124,6 +163,9 @@ def _discouraged(
         return ()
     worst = min(values, key=lambda v: (v.q_value, -v.n_visits, v.action))
     top = encouraged[0].value if encouraged else None
+    if encouraged and encouraged[0].is_synthetic:
+        # What is to be explored has no value of its own: the best that is known takes its place.
+        top = record.max_q
     if config.published_rule:
         is_bad = worst.q_value <= 0
     else:

@@ -14,6 +14,7 @@ from typing import Any
 
 from rememberer_nb.errors import ConfigError, LLMStopError
 from rememberer_nb.llm_options import add_llm_options, llm_config, llm_spec, recorded_spec
+from rememberer_nb.memory_options import add_memory_options, memory_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,13 @@ def add_loop_commands(add: Callable[..., argparse.ArgumentParser], commands: Any
     parser.add_argument(
         "--batch-size", type=int, metavar="N", help="collect N episodes, then learn (every step)"
     )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the run that --memory holds, if any"
+    )
+    add_memory_options(parser, is_training=True)
     parser = add(commands, "evaluate", evaluate_agent, "run test tasks with the memory frozen")
     _add_loop_options(parser, default_tasks="test")
+    add_memory_options(parser, is_training=False)
 
 
 @dataclass(slots=True)
@@ -92,6 +98,8 @@ def train_agent(args: argparse.Namespace) -> dict[str, Any]:
     settings, seeds = _settings(args), args.seeds.values
     if args.memory and len(seeds) > 1:
         raise ConfigError("--memory holds one memory: give one seed, or leave it out")
+    if args.resume and not args.memory:
+        raise ConfigError("--resume needs --memory: the file of the run")
     env = build_env(settings)
     run, n_records = _Run(_tasks(args, env, "S0")), []
     if args.estimate:
@@ -103,7 +111,8 @@ def train_agent(args: argparse.Namespace) -> dict[str, Any]:
                 if seed == seeds[0]:
                     _announce(args, env, agent, settings, run.tasks, args.epochs)
                 run.go(seed, train, env, agent, config=settings.rollout, progress=Progress(),
-                       slots=_slots(args, settings))  # fmt: skip
+                       slots=_slots(args, settings), resume=args.resume,
+                       parameters=_noted(args, settings))  # fmt: skip
                 n_records.append(len(memory))
             if run.stop is not None:
                 break
@@ -140,14 +149,13 @@ def evaluate_agent(args: argparse.Namespace) -> dict[str, Any]:
 
 def _settings(args: argparse.Namespace) -> Any:
     from rememberer_nb.assemble import Settings
-    from rememberer_nb.config import RetrievalConfig, RlemConfig, RolloutConfig
+    from rememberer_nb.config import RolloutConfig
 
     return Settings(
         env=args.env,
         llm=recorded_spec(args),
         initial=args.initial,
-        retrieval=RetrievalConfig(n_exemplars=args.n_exemplars, task_weight=args.task_weight),
-        rlem=RlemConfig(gamma=args.gamma, n_step=args.n_step),
+        **memory_settings(args),
         rollout=RolloutConfig(
             max_steps=args.max_steps,
             n_epochs=getattr(args, "epochs", 3),
@@ -155,6 +163,17 @@ def _settings(args: argparse.Namespace) -> Any:
         ),
         llm_config=llm_config(args),
     )
+
+
+def _noted(args: argparse.Namespace, settings: Any) -> dict[str, Any]:
+    """What a run's outcome depends on besides its agent; limits and prices may change."""
+    llm = settings.llm_config
+    names = ("model", "temperature", "max_tokens", "stop", "seed", "reply_format")
+    return {
+        "llm": llm_spec(args),
+        "initial": settings.initial,
+        "llm_config": {name: getattr(llm, name) for name in names},
+    }
 
 
 def _tasks(args: argparse.Namespace, env: Any, default: str) -> tuple[int, ...]:
@@ -179,7 +198,7 @@ def _open_llm(args: argparse.Namespace, env: Any, settings: Any) -> Iterator[Any
 
 def _slots(args: argparse.Namespace, settings: Any) -> Any:
     from rememberer_nb.assemble import build_env
-    from rememberer_nb.rollout import Slots
+    from rememberer_nb.parallel import Slots
 
     return Slots(args.concurrency, lambda: build_env(settings))
 
@@ -214,10 +233,10 @@ def _estimate(
 ) -> dict[str, Any]:
     """The estimate alone: no key is needed, and no call is made."""
     from rememberer_nb.assemble import build_agent, build_memory
+    from rememberer_nb.costs import UnaskedLLM
 
-    offline = dataclasses.replace(settings, llm="offline")
     with build_memory(settings, args.memory) as memory:
-        agent = build_agent(args.agent, env, offline, memory=memory)
+        agent = build_agent(args.agent, env, settings, memory=memory, llm=UnaskedLLM())
         found = _estimated(args, env, agent, settings, tasks, n_repeats)
     estimate = dataclasses.asdict(found)
     return {**_head(args, tasks), "estimate": estimate, "text": found.describe()}
@@ -267,12 +286,14 @@ def _add_loop_options(parser: argparse.ArgumentParser, *, default_tasks: str) ->
     parser.add_argument(
         "--agent",
         default="rememberer",
-        help="random, llm_only, fixed_exemplars or rememberer (rememberer)",
+        help="random, llm_only, fixed_exemplars or rememberer; with a real LLM also "
+        "retrieval_only, react and reflexion (rememberer)",
     )
     parser.add_argument(
         "--llm",
         default="offline",
-        help="offline[:able], openai[:MODEL], replay:FILE or record:FILE:LLM (offline)",
+        help="offline[:able], openai[:MODEL], llama.cpp:FILE.gguf, replay:FILE or record:FILE:LLM "
+        "(offline)",
     )
     parser.add_argument(
         "--tasks", help=f"S0, S1, test, A:B (half-open) or ids N,N,... ({default_tasks})"

@@ -1,15 +1,13 @@
 """The experience memory: what was tried at which observation of which task, and what it was worth.
 
-Records are keyed by (task g, observation o); each holds a value per action, and the action alone
-is the key within it. Everything is encoded once, when it is inserted; a query reads and copies
-nothing. RLEM (`rememberer_nb.rlem`) decides the values, this module keeps them.
+`RecordTable` holds the records in RAM and retrieves them; here they get a file, a log and a past.
+RLEM (`rememberer_nb.rlem`) decides the values, this module keeps them.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -17,21 +15,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rememberer_nb.config import CapacityConfig, RetrievalConfig
-from rememberer_nb.elements import ActionValue, Episode, Hit, Record, Update, unique
-from rememberer_nb.errors import ConfigError, RemembererError
-from rememberer_nb.eviction import make_eviction
-from rememberer_nb.retrieval import RecordIndex, Similarity, make_similarity
-from rememberer_nb.store import Store
+from rememberer_nb.elements import Episode, Update
+from rememberer_nb.errors import ConfigError, MemoryFileError, RemembererError
+from rememberer_nb.record_table import RecordTable
+from rememberer_nb.retrieval import Similarity
+from rememberer_nb.store import GENERATION_KEY, Store
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from rememberer_nb.views import Explanation
-
-Key = tuple[str, str]
+_RUN_KEY = "run"
 
 
-class ExperienceMemory:
+class ExperienceMemory(RecordTable):
     """Records of experience, retrieved by similarity.
 
     Parameters
@@ -62,24 +58,17 @@ class ExperienceMemory:
         task_similarity: Similarity | None = None,
         observation_similarity: Similarity | None = None,
     ):
-        if n_tables not in (1, 2):
-            raise ConfigError(f"n_tables must be 1 or 2, got {n_tables!r}")
-        self.retrieval = retrieval or RetrievalConfig()
-        self.capacity = capacity or CapacityConfig()
-        self.n_tables = n_tables
-        self._index = RecordIndex(
-            task_similarity or make_similarity(self.retrieval.task_similarity),
-            observation_similarity or make_similarity(self.retrieval.observation_similarity),
+        super().__init__(
+            retrieval,
+            capacity,
+            n_tables=n_tables,
+            task_similarity=task_similarity,
+            observation_similarity=observation_similarity,
         )
-        self._eviction = make_eviction(self.capacity.eviction)
-        self._records: dict[int, Record] = {}
-        self._ids: dict[Key, int] = {}
-        self._changed: dict[int, None] = {}
-        self._removed: list[int] = []
-        self._log: list[Update] = []
         self._store = store or Store()
+        self._is_whole = False
         try:
-            self._load()
+            self._load(task_similarity, observation_similarity)
         except RemembererError:
             self._store.close()
             raise
@@ -88,14 +77,55 @@ class ExperienceMemory:
 
     @classmethod
     def open(
-        cls, path: str | Path | None, *, must_exist: bool = False, **settings: Any
+        cls,
+        path: str | Path | None,
+        *,
+        must_exist: bool = False,
+        read_only: bool = False,
+        **settings: Any,
     ) -> ExperienceMemory:
         """The memory in a file, made if the file does not exist; None keeps it in RAM.
 
-        `settings` are those of `ExperienceMemory`. Raises `MemoryFileError` if the file is not a
-        memory of a known format, and changes nothing then.
+        Opening changes nothing and waits for nobody: it shows the last commit. The first `commit`
+        (or `lock`) makes this the one writer of the file until it is closed; `read_only` rules that
+        out. `settings` are those of `ExperienceMemory`. Raises `MemoryFileError` if the file is not
+        a memory of a known format, and changes nothing then.
         """
-        return cls(store=Store(path, must_exist=must_exist), **settings)
+        store = Store(path, must_exist=must_exist, read_only=read_only)
+        return cls(store=store, **settings)
+
+    def lock(self, wait_s: float = 0.0) -> None:
+        """Become the file's one writer now, rather than at the first commit.
+
+        Raises `MemoryFileError` if another one still is after `wait_s`, or has written since this
+        was opened (`reload` then).
+        """
+        self._store.claim(wait_s)
+
+    def reload(self) -> bool:
+        """Follow a file that another process writes: the last commit, read anew.
+
+        Changes that were not committed are lost. Returns whether there was anything new. In RAM,
+        where nobody else writes, it is a `rollback`.
+        """
+        if self.path is None:
+            self.rollback()
+            return False
+        before = (self._n_commits, self._next_update, self._next_record)
+        self._store.reopen()
+        self._load()
+        return before != (self._n_commits, self._next_update, self._next_record)
+
+    def rollback(self) -> None:
+        """Go back to the last commit, as after a crash: for an episode that was cut short.
+
+        In a file the similarities' corpus statistics go back too; in RAM, where they are not
+        stored, they are brought up to date instead.
+        """
+        if self._is_dirty or not self._is_whole:
+            self._load()
+            if self.path is None:
+                self.refresh()
 
     @property
     def path(self) -> Path | None:
@@ -117,261 +147,122 @@ class ExperienceMemory:
     ) -> None:
         self.close()
 
-    # Reading
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-    def __iter__(self) -> Iterator[Record]:
-        return iter(tuple(self._records.values()))
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._ids
-
-    @property
-    def n_updates(self) -> int:
-        """Updates made so far; the id of the next one."""
-        return self._next_update
-
-    def find(self, task: str, observation: str) -> Record | None:
-        """The record at exactly (g, o), or None."""
-        record_id = self._ids.get((task, observation))
-        return None if record_id is None else self._records[record_id]
-
-    def record(self, record_id: int) -> Record:
-        """The record with that id; `KeyError` if it is not (or no longer) held."""
-        return self._records[record_id]
-
-    def retrieve(
-        self,
-        task: str,
-        observation: str,
-        n_exemplars: int = 2,
-        task_weight: float | None = None,
-    ) -> Iterator[Hit]:
-        """The most similar records, best first.
-
-        Parameters
-        ----------
-        task, observation : the query (g, o).
-        n_exemplars : m, how many hits are likely to be used. The iterator goes on past them, since
-            a record that cannot be shown is replaced by the next one.
-        task_weight : λ in [0, 1]; None takes the memory's own.
-
-        Yields
-        ------
-        Hit
-            total = λ f_g + (1 − λ) f_o; ties by total visits, then by insertion order (paper,
-            section 3.3).
-
-        Examples
-        --------
-        >>> memory = ExperienceMemory()
-        >>> for colour in ("red", "blue"):
-        ...     _ = memory.insert(f"a {colour} lamp", "page one")
-        >>> [hit.record.task for hit in memory.retrieve("the blue one", "page one")]
-        ['a blue lamp', 'a red lamp']
-        """
-        weight = self.retrieval.task_weight if task_weight is None else task_weight
-        if not 0 <= weight <= 1:
-            raise ConfigError(f"task_weight must be in [0, 1], got {weight!r}")
-        found = self._index.search(task, observation, weight, n_exemplars)
-        # A record that is evicted while the iterator is under way is passed over.
-        held = (scored for scored in found if scored.record_id in self._records)
-        return (
-            Hit(
-                rank=rank,
-                total=scored.total,
-                task_similarity=scored.task_similarity,
-                observation_similarity=scored.observation_similarity,
-                record=self._records[scored.record_id],
-                query=(task, observation),
-            )
-            for rank, scored in enumerate(held)
-        )
-
-    def explain(self, hit: Hit) -> Explanation:
-        """The terms that two texts share, with the products that sum to each similarity.
-
-        Corpus statistics are those of now: after many insertions the sums can differ from the
-        scores that the hit carries.
-        """
-        from rememberer_nb.views import Explanation
-
-        record = hit.record
-        task_slot, slot = self._index.explain_slots(record.record_id)
-        task, text = self._index.query_task(*hit.query), self._index.query_text(*hit.query)
-        return Explanation(
-            hit=hit,
-            task_terms=self._index.task_similarity.explain(task, task_slot),
-            observation_terms=self._index.observation_similarity.explain(text, slot),
-        )
+    # The past
 
     def updates(self, record_id: int | None = None, action: str | None = None) -> list[Update]:
-        """The update log in order: all of it, of a record, or of one of its actions."""
+        """The update log in order: all of it, of a record, or of one of its actions.
+
+        Of a memory that another process writes, as much as this one has loaded.
+        """
         # SQLite finds nothing for the integers of numpy, which a frame's columns hold.
         record_id = None if record_id is None else int(record_id)
+        n_stored = self._next_update - len(self._log)
+        stored = self._store.load_updates(record_id, action)
         pending = [
             update
             for update in self._log
             if (record_id is None or update.record_id == record_id)
             and (action is None or update.action == action)
         ]
-        return [*self._store.load_updates(record_id, action), *pending]
+        return [*(update for update in stored if update.update_id < n_stored), *pending]
 
-    def episodes(self) -> list[Episode]:
-        """The episodes that were committed, in order."""
-        return list(self._store.load_episodes())
+    def episodes(self, after: int = 0) -> list[Episode]:
+        """The episodes that were committed, in order, without the first `after`."""
+        return list(self._store.load_episodes(after, self._n_episodes + 1))
 
-    # Changing
+    def episode(self, number: int) -> Episode:
+        """The episode of that number, which counts from 1; `LookupError` if there is none."""
+        found = list(self._store.load_episodes(number - 1, min(number, self._n_episodes) + 1))
+        if not found:
+            raise LookupError(f"no episode {number}; the memory holds {self._n_episodes}")
+        return found[0]
 
-    def insert(
-        self,
-        task: str,
-        observation: str,
-        available_actions: Iterable[str] = (),
-        *,
-        source: str = "experience",
-        metadata: Mapping[str, Any] | None = None,
-    ) -> int:
-        """Make sure that (g, o) has a record; returns its id.
+    def uses(self, record_id: int) -> list[tuple[int, int, int, float, bool]]:
+        """Decisions that looked at a record: (episode number, step, rank, total, whether shown).
 
-        A new record of a full memory takes the place of one that the eviction policy chooses.
-        Available actions and metadata that a known record lacks are added to it.
+        Episodes count from 1, as in `episodes`; what was shown became an exemplar of the prompt.
         """
-        known = self.find(task, observation)
-        if known is not None:
-            actions = unique([*known.available_actions, *available_actions])
-            merged = {**known.metadata, **(metadata or {})}
-            if (actions, merged) != (known.available_actions, known.metadata):
-                self._put(dataclasses.replace(known, available_actions=actions, metadata=merged))
-            return known.record_id
-        self._make_room()
-        record = Record(
-            self._next_record, task, observation, unique(available_actions), (), source,
-            dict(metadata or {}),
-        )  # fmt: skip
-        self._add(record)
-        self._next_record += 1
-        return record.record_id
+        found = self._store.load_uses(int(record_id))
+        return [use for use in found if use[0] <= self._n_episodes]
 
-    def add_action(self, record_id: int, action: str, rationale: str = "") -> None:
-        """Make sure that a record knows an action, with q = 0 if it is new.
+    @property
+    def n_episodes(self) -> int:
+        """Episodes that were committed."""
+        return self._n_episodes
 
-        A new action of a full record takes the place of the one with the lowest q value. A
-        non-empty rationale replaces the last one.
+    @property
+    def next_record(self) -> int:
+        """The id of the next new record; all below have been given."""
+        return self._next_record
+
+    @property
+    def log_start(self) -> int:
+        """The first id of the log: above 0 for a copy, whose values stem from another's log."""
+        return self._log_start
+
+    @property
+    def run(self) -> dict[str, Any] | None:
+        """The training run last noted with a commit; see `rememberer_nb.runs`."""
+        return self._run
+
+    # Keeping
+
+    def commit(self, *episodes: Episode, run: Mapping[str, Any] | None = None) -> None:
+        """Write everything since the last commit, and the episodes, in one transaction.
+
+        `run` is noted with it (see `rememberer_nb.runs`). Raises `MemoryFileError` if the file
+        cannot be written; it is as before then, and nothing is forgotten that waits to be written.
         """
-        record = self._records[record_id]
-        known = record.value_of(action)
-        if known is not None:
-            if rationale and rationale != known.rationale:
-                self._put_value(record, dataclasses.replace(known, rationale=rationale))
-            return
-        values = record.action_values
-        limit = self.capacity.max_actions
-        if limit is not None and len(values) >= limit:
-            worst = min(values, key=lambda v: (v.q_value, v.n_visits, v.action))
-            values = tuple(value for value in values if value is not worst)
-        fresh = ActionValue(action, 0.0, 0, rationale=rationale, tables=((0.0, 0),) * self.n_tables)
-        self._put(dataclasses.replace(record, action_values=(*values, fresh)))
-
-    def add_initial(self, records: Iterable[Record]) -> list[int]:
-        """Take over the records of an initial memory, values and visits included.
-
-        What the memory already knows of an action stays: taking them over twice changes nothing.
-        """
-        record_ids = []
-        for given in records:
-            record_id = self.insert(
-                given.task, given.observation, given.available_actions,
-                source=given.source, metadata=given.metadata,
-            )  # fmt: skip
-            for value in given.action_values:
-                if self._records[record_id].value_of(value.action) is None:
-                    self.add_action(record_id, value.action)
-                    self._put_value(self._records[record_id], self._as_initial(value))
-            record_ids.append(record_id)
-        return record_ids
-
-    def apply(self, update: Update, reward: float) -> None:
-        """Carry out and log one update that `rememberer_nb.rlem` has worked out."""
-        record = self._records[update.record_id]
-        value = record.value_of(update.action)
-        if value is None or update.update_id != self._next_update:
-            raise ValueError(f"update {update.update_id} does not follow from this memory")
-        tables = list(value.tables)
-        tables[update.table] = (update.q_after, update.n_visits)
-        n_visits = sum(n for _, n in tables)
-        visited = [q for q, n in tables if n]
-        self._put_value(
-            record,
-            dataclasses.replace(
-                value,
-                q_value=sum(visited) / len(visited),
-                n_visits=n_visits,
-                reward=value.reward + (reward - value.reward) / n_visits,
-                tables=tuple(tables),
-                first_update=(
-                    update.update_id if value.first_update is None else value.first_update
-                ),
-                last_update=update.update_id,
-            ),
-        )
-        self._log.append(update)
-        self._next_update += 1
-
-    def remove(self, record_id: int) -> None:
-        """Forget a record. Its updates stay in the log."""
-        record = self._records.pop(record_id)
-        del self._ids[(record.task, record.observation)]
-        self._index.remove(record_id)
-        self._changed.pop(record_id, None)
-        self._removed.append(record_id)
-
-    def refresh(self) -> None:
-        """Bring the similarities' corpus statistics up to date now."""
-        self._index.refresh()
-
-    def commit(self, episode: Episode | None = None) -> None:
-        """Write everything since the last commit, and the episode, in one transaction."""
+        if not self._is_whole:
+            raise self._store.error("cannot be written: reading it was interrupted; reload() it")
         self._store.write(
             records=[self._records[record_id] for record_id in self._changed],
             removed=self._removed,
             updates=self._log,
-            episode=episode,
-            meta=self._meta(),
+            episodes=episodes,
+            meta=self._meta(run),
+            neighbours=None if self._eviction is None else self._eviction.changes,
         )
         self._changed, self._removed, self._log = {}, [], []
+        if self._eviction is not None:
+            self._eviction.changes = {}
+        self._n_commits += 1
+        self._n_episodes += len(episodes)
+        self._run = self._run if run is None else dict(run)
+        self._is_dirty = False
+
+    # Others like it
+
+    def empty(
+        self, path: str | Path | None = None, *, capacity: CapacityConfig | None = None
+    ) -> ExperienceMemory:
+        """A new memory with the same settings and no records; `path` must not exist.
+
+        `capacity` takes the place of this memory's own.
+        """
+        if path is not None and Path(path).exists():
+            raise MemoryFileError("exists already; nothing was changed", path=path)
+        f_g, f_o = (make() for make in self._make_similarities)
+        return ExperienceMemory.open(
+            path,
+            retrieval=self.retrieval,
+            capacity=self.capacity if capacity is None else capacity,
+            n_tables=self.n_tables,
+            task_similarity=f_g,
+            observation_similarity=f_o,
+        )
 
     def copy(self, path: str | Path | None = None) -> ExperienceMemory:
-        """A memory with the same records and values, without log and episodes; in RAM by default.
+        """The same records and values without log and episodes; see `memory_ops.copy`."""
+        from rememberer_nb import memory_ops
 
-        Record ids are given anew, in the same order.
-        """
-        twin = ExperienceMemory.open(
-            path, retrieval=self.retrieval, capacity=self.capacity, n_tables=self.n_tables
-        )
-        for record in self:
-            record_id = twin.insert(
-                record.task, record.observation, record.available_actions, source=record.source
-            )
-            twin._put(dataclasses.replace(record, record_id=record_id))
-        twin.refresh()
-        twin.commit()
-        return twin
+        return memory_ops.copy(self, path)
 
     def shuffled(self, rng: np.random.Generator) -> ExperienceMemory:
-        """A copy whose values are dealt out anew over all (record, action) pairs: a control."""
-        twin = self.copy()
-        values = [(record.record_id, value) for record in twin for value in record.action_values]
-        dealt = iter(rng.permutation(len(values)).tolist())
-        for record in twin:
-            fresh = tuple(
-                _with_value(value, values[next(dealt)][1].q_value) for value in record.action_values
-            )
-            twin._put(dataclasses.replace(record, action_values=fresh))
-        twin.commit()
-        return twin
+        """A copy with its values dealt out anew: a control; see `memory_ops.shuffled`."""
+        from rememberer_nb import memory_ops
+
+        return memory_ops.shuffled(self, rng)
 
     # Views
 
@@ -398,74 +289,52 @@ class ExperienceMemory:
 
     # Inside
 
-    def _load(self) -> None:
-        self._next_record = self._next_update = 0
-        meta = self._store.get_meta("memory")
-        if meta is None:
-            return
-        with self._store.naming_the_file("is damaged"):
-            held = dict(json.loads(meta))
-            self._next_record, self._next_update = held["next_record"], held["next_update"]
-            n_tables = held["n_tables"]
+    def _load(self, f_g: Similarity | None = None, f_o: Similarity | None = None) -> None:
+        """Read the last commit, into the given similarities if this is the first time."""
+        self._is_whole = False
+        self._clear(f_g, f_o)
+        self._n_commits = self._n_episodes = 0
+        self._run: dict[str, Any] | None = None
+        n_tables = self.n_tables
+        with self._store.reading():
+            meta = self._store.get_meta(GENERATION_KEY)
+            held = None if meta is None else dict(json.loads(meta))
+            if held is not None:
+                n_tables = held["n_tables"]
+            if held is not None and n_tables == self.n_tables:
+                self._load_all(held)
         if n_tables != self.n_tables:
             raise ConfigError(
                 f"{self.path} keeps {n_tables} values per action, not {self.n_tables}: "
                 "open it with the same n_tables"
             )
-        for record in self._store.load_records():
-            self._add(record)
-        self._changed = {}
+        self._changed, self._is_dirty, self._is_whole = {}, False, True
+
+    def _load_all(self, held: dict[str, Any]) -> None:
+        self._next_record, self._next_update = held["next_record"], held["next_update"]
+        self._log_start, self._n_commits = held.get("log_start", 0), held.get("n_commits", 0)
+        self._add_many(self._store.load_records())
         for key, similarity in self._similarities().items():
             state = self._store.get_meta(key)
             if state:
-                with self._store.naming_the_file("is damaged"):
-                    similarity.restore(state)
+                similarity.restore(state)
+        if self._eviction is not None:
+            self._eviction.restore(self._store.load_neighbours())
+        self._n_episodes = self._store.count("episodes")
+        run = self._store.get_meta(_RUN_KEY)
+        self._run = None if run is None else dict(json.loads(run))
 
-    def _similarities(self) -> Mapping[str, Similarity]:
-        f_g, f_o = self._index.task_similarity, self._index.observation_similarity
-        return {f"task:{f_g.name}": f_g, f"observation:{f_o.name}": f_o}
-
-    def _meta(self) -> dict[str, bytes]:
+    def _meta(self, run: Mapping[str, Any] | None) -> dict[str, bytes]:
         counters = {
             "n_tables": self.n_tables,
             "next_record": self._next_record,
             "next_update": self._next_update,
+            "log_start": self._log_start,
+            "n_commits": self._n_commits + 1,
         }
-        meta = {"memory": json.dumps(counters).encode()}
+        meta = {GENERATION_KEY: json.dumps(counters).encode()}
+        if run is not None:
+            meta[_RUN_KEY] = json.dumps(run).encode()
         if self.path is not None:
             meta |= {key: s.state() for key, s in self._similarities().items()}
         return meta
-
-    def _add(self, record: Record) -> None:
-        self._ids[(record.task, record.observation)] = record.record_id
-        self._index.add(record.record_id, record.task, record.observation, record.n_visits)
-        self._put(record)
-
-    def _put(self, record: Record) -> None:
-        self._records[record.record_id] = record
-        self._changed[record.record_id] = None
-        self._index.set_visits(record.record_id, record.n_visits)
-
-    def _put_value(self, record: Record, value: ActionValue) -> None:
-        values = tuple(value if old.action == value.action else old for old in record.action_values)
-        self._put(dataclasses.replace(record, action_values=values))
-
-    def _as_initial(self, value: ActionValue) -> ActionValue:
-        return dataclasses.replace(
-            value,
-            is_initial=True,
-            n_visits=value.n_visits * self.n_tables,
-            tables=((value.q_value, value.n_visits),) * self.n_tables,
-            first_update=None,
-            last_update=None,
-        )
-
-    def _make_room(self) -> None:
-        limit = self.capacity.max_records
-        while limit is not None and len(self) >= limit:
-            self.remove(self._eviction.choose(self))
-
-
-def _with_value(value: ActionValue, q_value: float) -> ActionValue:
-    tables = tuple((q_value, n_visits) for _, n_visits in value.tables)
-    return dataclasses.replace(value, q_value=q_value, tables=tables)

@@ -8,17 +8,27 @@ makes the updates. For transition i of an episode o_0, (a_0, r_0, o_1), ..., o_T
 as soon as o_{i+n} is seen and is not the last observation. At the end, what is left gets the plain
 discounted sum of the remaining rewards if the episode *terminated*; if a step limit *truncated* it,
 the last observation is bootstrapped from, unless `bootstrap_truncated` is off.
+
+Two named alternatives to the paper's choices:
+
+- `stand_in="kernel"`: where o_{i+n} is not in memory, the values of its k nearest records, each
+  weighted by its similarity, take the place of the nearest one's. Source: Neural Episodic Control
+  (Pritzel et al. 2017, arXiv 1703.01988, section 3.1), after Model-Free Episodic Control (Blundell
+  et al. 2016, arXiv 1606.04460), which weights all k alike.
+- `initial_q`, `initial_visits`: a new action starts from an optimistic value, which counts for some
+  visits of a running mean. Source: Sutton and Barto 2018, section 2.6.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from rememberer_nb.config import RlemConfig
-from rememberer_nb.elements import Record, Transition, Update
+from rememberer_nb.elements import ActionValue, Hit, Record, Transition, Update
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.memory import ExperienceMemory
 
@@ -64,6 +74,19 @@ def plan_targets(
         PlannedTarget(step, min(step + n, n_steps), step + n < n_steps or bootstrap_last)
         for step in range(n_steps)
     )
+
+
+Shares = tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What was bootstrapped from: nothing, a record, or several that stand in together."""
+
+    value: float | None = None
+    record_id: int | None = None
+    is_stand_in: bool = False
+    shares: Shares = ()
 
 
 class EpisodeLearner:
@@ -134,22 +157,17 @@ class EpisodeLearner:
     def _update(self, plan: PlannedTarget) -> Update:
         memory, config = self.memory, self.config
         transition = self._transitions[plan.step]
-        record_id = memory.insert(self.task, transition.observation, transition.available_actions)
-        # The visited action exists with q = 0 before the maximum is taken, so that a state that
-        # leads to itself bootstraps from at least 0.
-        memory.add_action(record_id, transition.action, transition.rationale)
-        value = memory.record(record_id).value_of(transition.action)
-        assert value is not None
+        record_id, value = self._visited(transition)
         table = self._choose_table(value.n_visits)
         rewards = tuple(t.reward for t in self._transitions[plan.step : plan.stop])
         target = n_step_return(rewards, config.gamma)
-        source, is_stand_in, bootstrap = None, False, None
+        source = _Source()
         if plan.is_bootstrapped:
-            source, is_stand_in = self._source(self._transitions[plan.stop - 1].next_observation)
-            bootstrap = _bootstrap_value(source, table)
-            target += config.gamma ** len(rewards) * bootstrap
+            source = self._source(self._transitions[plan.stop - 1].next_observation, table)
+            assert source.value is not None
+            target += config.gamma ** len(rewards) * source.value
         q_before, n_before = value.tables[table]
-        rate = config.learning_rate or 1 / (n_before + 1)
+        rate = config.learning_rate or 1 / (n_before + 1 + config.initial_visits)
         update = Update(
             update_id=memory.n_updates,
             episode_id=self.episode_id,
@@ -159,24 +177,45 @@ class EpisodeLearner:
             table=table,
             rewards=rewards,
             gamma=config.gamma,
-            bootstrap_value=bootstrap,
-            bootstrap_record_id=None if source is None else source.record_id,
-            is_stand_in=is_stand_in,
+            bootstrap_value=source.value,
+            bootstrap_record_id=source.record_id,
+            is_stand_in=source.is_stand_in,
             target=target,
             learning_rate=rate,
             q_before=q_before,
             q_after=q_before + rate * (target - q_before),
             n_visits=n_before + 1,
+            bootstrap_sources=source.shares,
         )
         memory.apply(update, transition.reward)
         return update
 
-    def _source(self, observation: str) -> tuple[Record, bool]:
-        """The record of o_{i+n}, or the most similar one, which stands in for it."""
+    def _visited(self, transition: Transition) -> tuple[int, ActionValue]:
+        """The record of o_i and its value of a_i, made if they are new.
+
+        The visited action exists (with q = 0 in the paper) before the maximum is taken, so that a
+        state that leads to itself bootstraps from at least that.
+        """
+        memory = self.memory
+        record_id = memory.insert(self.task, transition.observation, transition.available_actions)
+        q_value = self.config.initial_q
+        memory.add_action(record_id, transition.action, transition.rationale, q_value=q_value)
+        value = memory.record(record_id).value_of(transition.action)
+        assert value is not None
+        return record_id, value
+
+    def _source(self, observation: str, table: int) -> _Source:
+        """The value of o_{i+n}, or of what is most similar to it and stands in for it."""
         record = self.memory.find(self.task, observation)
         if record is not None:
-            return record, False
-        return next(self.memory.retrieve(self.task, observation, 1)).record, True
+            return _Source(_bootstrap_value(record, table), record.record_id)
+        n = self.config.n_neighbours if self.config.stand_in == "kernel" else 1
+        hits = list(itertools.islice(self.memory.retrieve(self.task, observation, n), n))
+        nearest = hits[0].record
+        if len(hits) == 1:
+            return _Source(_bootstrap_value(nearest, table), nearest.record_id, True)
+        value, shares = kernel_value(hits, table)
+        return _Source(value, nearest.record_id, True, shares)
 
     def _choose_table(self, n_visits: int) -> int:
         if self.memory.n_tables == 1:
@@ -186,9 +225,29 @@ class EpisodeLearner:
         return n_visits % 2
 
 
+def kernel_value(hits: Sequence[Hit], table: int = 0) -> tuple[float, Shares]:
+    """Σ_k w_k · max_a Q_k, with weights in proportion to the hits' totals (NEC, equation 3).
+
+    Returns the value and the weight of each record; all are alike if nothing is similar at all.
+
+    Examples
+    --------
+    >>> from rememberer_nb.elements import ActionValue
+    >>> records = [Record(i, "g", "o", (), (ActionValue("a", q, 1),)) for i, q in enumerate((1, 0))]
+    >>> hits = [Hit(0, 0.75, 1, 0.5, records[0]), Hit(1, 0.25, 0, 0.5, records[1])]
+    >>> kernel_value(hits)
+    (0.75, ((0, 0.75), (1, 0.25)))
+    """
+    total = sum(hit.total for hit in hits)
+    weights = [hit.total / total if total > 0 else 1 / len(hits) for hit in hits]
+    values = [_bootstrap_value(hit.record, table) for hit in hits]
+    shares = tuple((hit.record.record_id, w) for hit, w in zip(hits, weights, strict=True))
+    return float(sum(w * q for w, q in zip(weights, values, strict=True))), shares
+
+
 def _bootstrap_value(record: Record, table: int) -> float:
     """max_a Q; with two tables the updated one chooses the action and the other values it."""
-    if not record.action_values or len(record.action_values[0].tables) == 1:
+    if not record.action_values or len(record.action_values[0].tables) < 2:
         return record.max_q
     chosen = min(record.action_values, key=lambda v: (-v.tables[table][0], v.action))
     return chosen.tables[1 - table][0]

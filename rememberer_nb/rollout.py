@@ -6,7 +6,10 @@ number), so an episode gives the same result alone, resumed, or beside others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,7 +20,10 @@ from rememberer_nb.agents import Agent, Situation, StepRandom
 from rememberer_nb.config import RolloutConfig
 from rememberer_nb.elements import Decision, Episode, Step, Task, Transition, Update
 from rememberer_nb.envs.profile import Profile
-from rememberer_nb.rlem import EpisodeLearner
+from rememberer_nb.errors import ConfigError
+from rememberer_nb.parallel import Slots, run_jobs
+from rememberer_nb.rlem import EpisodeLearner, learn_episode
+from rememberer_nb.runs import Job, KeptEpisodes, OnEpisode, batches, begin_run, describe_run
 
 EVALUATION_EPOCH = -1
 
@@ -85,7 +91,8 @@ def run_episode(
     env : the environment; its time limit is what truncates.
     task : the task's number in the environment.
     seed, epoch, position : what the episode's randomness derives from.
-    learn : whether the agent's memory learns (training) or stays as it is (evaluation).
+    learn : whether the agent's memory learns (training) or stays as it is (evaluation). An episode
+        that is cut short (Ctrl-C, an error) takes the memory back to its last commit.
     on_step : called after each step, for live views.
     """
     random = EpisodeRandom.derive(seed, epoch, position, task)
@@ -96,17 +103,20 @@ def run_episode(
     if learn and agent.memory is not None:
         learner = EpisodeLearner(agent.memory, goal.text, episode_id, agent.rlem, random.choices)
     steps: list[Step] = []
-    is_over = False
-    while not is_over:
-        situation = Situation(
-            goal, observation, info["available_actions"], tuple(step.action for step in steps)
-        )
-        decision = agent.decide(situation, random.next_step())
-        step, observation, info = _take(env, situation, decision, info, len(steps), learner)
-        steps.append(step)
-        if on_step is not None:
-            on_step(step)
-        is_over = step.terminated or step.truncated
+    with _all_or_nothing(agent if learn else None):
+        while not steps or not (steps[-1].terminated or steps[-1].truncated):
+            situation = Situation(
+                goal,
+                observation,
+                info["available_actions"],
+                tuple(step.action for step in steps),
+                tuple(steps),
+            )
+            decision = agent.decide(situation, random.next_step())
+            step, observation, info = _take(env, situation, decision, info, len(steps), learner)
+            steps.append(step)
+            if on_step is not None:
+                on_step(step)
     return Episode(
         episode_id=episode_id,
         env=profile_of(env).name,
@@ -117,7 +127,19 @@ def run_episode(
         is_success=bool(info.get("is_success", False)),
         seed=seed,
         epoch=epoch,
+        metadata={"position": position},
     )
+
+
+@contextmanager
+def _all_or_nothing(agent: Agent | None) -> Iterator[None]:
+    """What is cut short leaves the agent's memory as it was at its last commit."""
+    try:
+        yield
+    except BaseException:
+        if agent is not None and agent.memory is not None:
+            agent.memory.rollback()
+        raise
 
 
 def _take(
@@ -165,9 +187,23 @@ class Progress:
 
     is_shown: bool = True
 
-    def over(self, items: Iterable[Any], n_items: int, label: str) -> Iterable[Any]:
-        """The items, with a bar."""
-        return tqdm(items, total=n_items, desc=label, disable=not self.is_shown, leave=False)
+    def bar(self, n_items: int, label: str) -> Any:
+        """A bar to `update()`, for a `with` statement."""
+        return tqdm(total=n_items, desc=label, disable=not self.is_shown, leave=False)
+
+
+def _collect(
+    jobs: Sequence[Job], envs: Sequence[TextEnv], agent: Agent, seed: int
+) -> Iterator[tuple[int, Episode]]:
+    """Episodes of (epoch, position, task) without learning, as they are finished."""
+    if len(envs) == 1:
+        return ((number, _run(envs[0], agent, job, seed)) for number, job in enumerate(jobs))
+    return run_jobs(jobs, functools.partial(_run, seed=seed), envs, agent)
+
+
+def _run(env: TextEnv, agent: Agent, job: Job, seed: int, *, learn: bool = False) -> Episode:
+    epoch, position, task = job
+    return run_episode(env, agent, task, seed=seed, epoch=epoch, position=position, learn=learn)
 
 
 def train(
@@ -179,29 +215,93 @@ def train(
     config: RolloutConfig | None = None,
     keep_episodes: bool = True,
     progress: Progress | None = None,
+    slots: Slots | None = None,
+    on_episode: OnEpisode | None = None,
+    resume: bool = False,
+    parameters: Mapping[str, Any] | None = None,
 ) -> list[Episode]:
     """Run the training tasks `config.n_epochs` times; the memory learns and is committed.
 
     Epochs count from 0. With `config.skip_successes` a task solved in an earlier epoch is left
     out, as in the published code. `keep_episodes` stores each episode with the memory.
+
+    With `config.batch_size` the memory stays frozen while that many episodes of an epoch are
+    collected, several at once if there are `slots`; then it learns from them in order. `on_episode`
+    is told of each episode once it has been learnt and committed, so that nothing finished is lost
+    when the run is stopped.
+
+    `resume` goes on with the run that the agent's memory holds (`rememberer_nb.runs`), whatever
+    stopped it: memory and episodes, the earlier ones included, become those of a run that was never
+    stopped. (A batch cut short by Ctrl-C has been learnt in part; its rest sees a memory that knows
+    that part.) `parameters` are noted with the run, and must agree, beside those of the agent.
     """
     config = config or RolloutConfig()
     progress = progress or Progress(is_shown=False)
-    jobs = [(epoch, i, task) for epoch in range(config.n_epochs) for i, task in enumerate(tasks)]
-    episodes: list[Episode] = []
-    solved_in: dict[int, int] = {}
-    for epoch, position, task in progress.over(jobs, len(jobs), f"train {agent.name}"):
-        if config.skip_successes and solved_in.get(task, epoch) < epoch:
-            continue
-        episode = run_episode(
-            env, agent, task, seed=seed, epoch=epoch, position=position, learn=True
-        )
-        if agent.memory is not None:
-            agent.memory.commit(episode if keep_episodes else None)
-        if episode.is_success:
-            solved_in.setdefault(task, epoch)
-        episodes.append(episode)
-    return episodes
+    slots = slots or Slots()
+    if slots.n > 1 and config.batch_size is None:
+        raise ConfigError("training learns at every step: several slots need a batch_size")
+    if resume and (agent.memory is None or not keep_episodes):
+        raise ConfigError("only a run of an agent with a memory that keeps episodes can be resumed")
+    run = None
+    if agent.memory is not None and keep_episodes:
+        asked = describe_run(profile_of(env).name, agent, tasks, seed, config, parameters)
+        run = begin_run(agent.memory, asked, resume=resume)
+    kept = KeptEpisodes(agent, run, on_episode)
+    with (
+        progress.bar(config.n_epochs * len(tasks), f"train {agent.name}") as bar,
+        _all_or_nothing(agent),
+    ):
+        done = kept.take_up()
+        bar.update(len(done))
+        for batch in batches(tasks, config, kept.solved):
+            due = [job for job in batch if job[:2] not in done]
+            if due and config.batch_size is None:
+                kept.add([_run(env, agent, due[0], seed, learn=True)])
+                bar.update()
+            elif due:
+                _train_batch(due, slots.environments(env, len(due)), agent, seed, kept.add, bar)
+    kept.finish()
+    return kept.episodes
+
+
+def _train_batch(
+    batch: Sequence[Job],
+    envs: Sequence[TextEnv],
+    agent: Agent,
+    seed: int,
+    keep: Callable[[Sequence[Episode]], None],
+    bar: Any,
+) -> None:
+    """Collect a batch, then learn from it in order; if it is cut short, from what is finished."""
+    found: dict[int, Episode] = {}
+    try:
+        with closing(_collect(batch, envs, agent, seed)) as finished:
+            for number, episode in finished:
+                found[number] = episode
+                bar.update()
+    finally:
+        if found:
+            keep([_learn(found[number], agent, batch[number], seed) for number in sorted(found)])
+
+
+def _learn(episode: Episode, agent: Agent, job: Job, seed: int) -> Episode:
+    """The same episode with the updates that the memory made from it."""
+    if agent.memory is None:
+        return episode
+    random = EpisodeRandom.derive(seed, *job)
+    updates = learn_episode(
+        agent.memory,
+        episode.task.text,
+        episode.transitions(),
+        episode_id=episode.episode_id,
+        config=agent.rlem,
+        rng=random.choices,
+    )
+    steps = tuple(
+        dataclasses.replace(step, updates=tuple(u for u in updates if u.step == step.index))
+        for step in episode.steps
+    )
+    return dataclasses.replace(episode, steps=steps)
 
 
 def evaluate(
@@ -211,13 +311,35 @@ def evaluate(
     *,
     seed: int = 0,
     progress: Progress | None = None,
+    slots: Slots | None = None,
+    on_episode: OnEpisode | None = None,
 ) -> list[Episode]:
-    """Run each task once with the memory frozen."""
+    """Run each task once with the memory frozen; episodes in order of the tasks.
+
+    Parameters
+    ----------
+    slots : how many at once; one by default.
+    on_episode : told of each episode when it is finished, in that order, so that nothing finished
+        is lost when the run is stopped (Ctrl-C, a used-up budget).
+
+    Raises
+    ------
+    LLMStopError : asking the LLM again cannot help.
+    """
     progress = progress or Progress(is_shown=False)
-    return [
-        run_episode(env, agent, task, seed=seed, position=position)
-        for position, task in progress.over(enumerate(tasks), len(tasks), f"evaluate {agent.name}")
-    ]
+    jobs = [(EVALUATION_EPOCH, position, task) for position, task in enumerate(tasks)]
+    envs = (slots or Slots()).environments(env, len(jobs))
+    found: dict[int, Episode] = {}
+    with (
+        progress.bar(len(jobs), f"evaluate {agent.name}") as bar,
+        closing(_collect(jobs, envs, agent, seed)) as finished,
+    ):
+        for number, episode in finished:
+            found[number] = episode
+            bar.update()
+            if on_episode is not None:
+                on_episode(episode)
+    return [found[number] for number in sorted(found)]
 
 
 def profile_of(env: TextEnv) -> Profile:

@@ -26,8 +26,8 @@ from tqdm.auto import tqdm
 
 from rememberer_nb.errors import ConfigError, NotebookError
 from rememberer_nb.metrics import METRICS_MIME
-from rememberer_nb.report import figures as report_figures
 from rememberer_nb.report import default_comparison, run_comparison, write_html, write_index
+from rememberer_nb.report import figures as report_figures
 from rememberer_nb.resources import data_path, is_checkout, notebooks_path
 
 MAIN_NOTEBOOKS = ("00", "01", "02", "03", "04", "05")

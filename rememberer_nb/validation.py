@@ -1,11 +1,13 @@
-"""Does the similarity rank states as it should? Labelled pairs of shop states, and their scores.
+"""Does the similarity rank states as it should? Labelled pairs of states, and their scores.
 
-A state is a (task, page) that a scripted shopper really met. Two rules label a pair of states of
+A state is a (task, page) that a scripted agent really met. Two rules label a pair of states of
 different tasks, and neither reads the words that the similarities compare:
 
     page    same: the two pages are of one kind (results and results)
-    task    same kind: both tasks' products answer one of the shop's queries ("women's leggings");
-            same department: fashion and fashion; other department: fashion and grocery
+    task    same kind: both tasks' products answer one of the shop's queries ("women's leggings"),
+            or both screens' instructions want the same kind of thing (an author's page);
+            same department: fashion and fashion; other department: fashion and grocery (on the
+            how-to site: the category of the task's first article)
 
 Pairs of one kind of page and one kind of task are those that should help each other most.
 """
@@ -22,11 +24,18 @@ from rememberer_nb.config import RetrievalConfig
 from rememberer_nb.elements import Task
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.memory import ExperienceMemory
-from rememberer_nb.rollout import TextEnv, run_episode
+from rememberer_nb.retrieval import make_similarity
+from rememberer_nb.rollout import TextEnv, profile_of, run_episode
 from rememberer_nb.shoppers import FirstHitShopper
+from rememberer_nb.visitors import OracleVisitor
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from rememberer_nb.envs.wikihow.site import Site
+
+# One name for both parts, or (f_g, f_o).
+Names = str | tuple[str, str]
 
 GROUPS = (
     "same page, same kind of task",
@@ -39,7 +48,7 @@ GROUPS = (
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A task and a page of it; `kind` and `department` are the shop's own words for the goal."""
+    """A task and a page of it; `kind` and `department` are the environment's words for the goal."""
 
     task: Task
     observation: str
@@ -67,6 +76,52 @@ def shop_states(env: TextEnv, tasks: Iterable[int]) -> tuple[State, ...]:
     return tuple(states)
 
 
+def site_states(env: TextEnv, tasks: Iterable[int]) -> tuple[State, ...]:
+    """The screens of the how-to site on a shortest way through each task.
+
+    >>> from rememberer_nb import make_env
+    >>> [(s.page_type, s.kind) for s in site_states(make_env("wikihow"), [94])]
+    [('start', 'search'), ('results', 'article'), ('article', 'author')]
+    """
+    inner = env.unwrapped  # type: ignore[attr-defined]
+    visitor, site = OracleVisitor(inner), inner.engine.site
+    states = []
+    for number in tasks:
+        episode = run_episode(env, visitor, number)
+        goals = inner.how_to_tasks[number].goals
+        topic = next((site.articles[g.target].topic for g in goals if g.kind in _OF_ARTICLE), None)
+        department = "" if topic is None else _category(site, topic)
+        n_reached = 0
+        for step in episode.steps:
+            kind = goals[n_reached].kind
+            states.append(State(episode.task, step.observation, step.page_type, kind, department))
+            n_reached += int(step.reward)
+    return tuple(states)
+
+
+_OF_ARTICLE = ("search", "article")
+
+
+def _category(site: Site, topic: int) -> str:
+    parent = site.categories[topic].parent
+    return site.categories[topic if parent is None else parent].name
+
+
+def env_states(env: TextEnv, tasks: Iterable[int]) -> tuple[State, ...]:
+    """`shop_states` or `site_states`, as the environment asks for.
+
+    Raises
+    ------
+    ConfigError
+        There are no labels for this environment.
+    """
+    makers = {"webshop": shop_states, "wikihow": site_states}
+    name = profile_of(env).name
+    if name not in makers:
+        raise ConfigError(f"states have labels in {', '.join(makers)}, not in {name!r}")
+    return makers[name](env, tasks)
+
+
 def pair_group(one: State, other: State) -> str | None:
     """Which of `GROUPS` a pair belongs to; None for pairs of one task, or in between.
 
@@ -88,13 +143,13 @@ def pair_group(one: State, other: State) -> str | None:
 
 
 def scored_pairs(
-    states: Sequence[State], similarity: str = "tfidf", task_weight: float = 0.5
+    states: Sequence[State], similarity: Names = "tfidf", task_weight: float = 0.5
 ) -> pd.DataFrame:
     """Every labelled pair with its scores, from a memory that holds all states.
 
     Parameters
     ----------
-    similarity : name of the similarity, for tasks and observations alike.
+    similarity : name of the similarity, for tasks and observations alike, or (f_g, f_o).
     task_weight : λ in [0, 1].
 
     Returns
@@ -127,7 +182,7 @@ def scored_pairs(
 
 
 def nearest_others(
-    states: Sequence[State], similarity: str = "tfidf", task_weight: float = 0.5
+    states: Sequence[State], similarity: Names = "tfidf", task_weight: float = 0.5
 ) -> pd.DataFrame:
     """What each state would be shown first, its own task's pages aside.
 
@@ -159,16 +214,35 @@ def nearest_others(
 
 
 def _hold(
-    states: Sequence[State], similarity: str, task_weight: float
+    states: Sequence[State], similarity: Names, task_weight: float
 ) -> tuple[ExperienceMemory, dict[int, int]]:
     """A memory of all states, fitted on them, and record id -> place in `states`."""
+    f_g, f_o = (similarity, similarity) if isinstance(similarity, str) else similarity
     config = RetrievalConfig(
-        task_similarity=similarity, observation_similarity=similarity, task_weight=task_weight
+        task_similarity=f_g, observation_similarity=f_o, task_weight=task_weight
     )
     memory = ExperienceMemory(config)
     place = {memory.insert(s.task.text, s.observation): i for i, s in enumerate(states)}
     memory.refresh()
     return memory, place
+
+
+def similarity_table(texts: Sequence[str], similarity: str) -> np.ndarray:
+    """How alike texts are, each with each.
+
+    Returns
+    -------
+    ndarray of shape (n_texts, n_texts)
+        Row i: the scores of text i as a query.
+
+    >>> similarity_table(["a red lamp", "a lamp"], "jaccard").round(2).tolist()
+    [[1.0, 0.67], [0.67, 1.0]]
+    """
+    scorer = make_similarity(similarity)
+    for slot, text in enumerate(texts):
+        scorer.put(slot, text)
+    scorer.refresh()
+    return np.array([scorer.scores(text) for text in texts]).reshape(len(texts), len(texts))
 
 
 def auc(similar: Sequence[float], dissimilar: Sequence[float]) -> float:

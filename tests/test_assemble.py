@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rememberer_nb.agents import FixedExemplars, PromptingAgent
-from rememberer_nb.assemble import AGENTS, Settings, build_agent, build_env, build_memory
+from rememberer_nb.assemble import OFFLINE_AGENTS, Settings, build_agent, build_env, build_memory
 from rememberer_nb.config import RlemConfig, RolloutConfig
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.rollout import run_episode
@@ -19,7 +19,7 @@ def env():
     return build_env(Settings(rollout=RolloutConfig(max_steps=4)))
 
 
-@pytest.mark.parametrize("name", AGENTS)
+@pytest.mark.parametrize("name", OFFLINE_AGENTS)
 def test_every_agent_runs(env, name: str) -> None:
     agent = build_agent(name, env)
     episode = run_episode(env, agent, 120)

@@ -11,6 +11,7 @@ from rememberer_nb import config
 from rememberer_nb.config import (
     CapacityConfig,
     ExemplarConfig,
+    LLMConfig,
     OfflineConfig,
     PromptConfig,
     RetrievalConfig,
@@ -82,6 +83,26 @@ def test_defaults_of_the_design() -> None:
         (OfflineConfig, "prior_weight", 0.0),
         (OfflineConfig, "label_weight", -1.0),
         (OfflineConfig, "malformed_rate", 1.1),
+        (LLMConfig, "temperature", -0.1),
+        (LLMConfig, "temperature", math.nan),
+        (LLMConfig, "max_tokens", 0),
+        (LLMConfig, "seed", "often"),
+        (LLMConfig, "reply_format", "xml"),
+        (LLMConfig, "timeout_s", 0),
+        (LLMConfig, "deadline_s", -1.0),
+        (LLMConfig, "max_retries", -1),
+        (LLMConfig, "backoff_s", -0.1),
+        (LLMConfig, "max_backoff_s", math.nan),
+        (LLMConfig, "retry_after_cap_s", -1),
+        (LLMConfig, "max_failures", 0),
+        (LLMConfig, "requests_per_minute", 0),
+        (LLMConfig, "tokens_per_minute", -1),
+        (LLMConfig, "input_price", -1.0),
+        (LLMConfig, "output_price", math.nan),
+        (LLMConfig, "budget_calls", 0),
+        (LLMConfig, "budget_tokens", 1.5),
+        (LLMConfig, "budget_money", 1.0),
+        (RolloutConfig, "batch_size", 0),
         (RolloutConfig, "max_steps", 0),
         (RolloutConfig, "n_epochs", 0),
     ],
@@ -104,6 +125,13 @@ def test_out_of_range_values_are_quoted(cls: type, name: str, bad: object) -> No
         (RetrievalConfig, "n_exemplars", 0),
         (RetrievalConfig, "task_weight", 1),
         (PromptConfig, "n_last_actions", 0),
+        (LLMConfig, "temperature", None),
+        (LLMConfig, "temperature", 2),
+        (LLMConfig, "seed", 0),
+        (LLMConfig, "max_retries", 0),
+        (LLMConfig, "max_failures", None),
+        (LLMConfig, "input_price", 0),
+        (RolloutConfig, "batch_size", 1),
     ],
 )
 def test_edges_of_the_ranges(cls: type, name: str, fine: object) -> None:
@@ -113,6 +141,12 @@ def test_edges_of_the_ranges(cls: type, name: str, fine: object) -> None:
 def test_an_unknown_name_fails_and_lists_the_known() -> None:
     with pytest.raises(ConfigError, match="RlemConfig has no setting 'lambda_'; it has gamma, "):
         replace(RlemConfig(), lambda_=1)
+
+
+def test_money_by_hand() -> None:
+    prices = LLMConfig(input_price=2.0, output_price=8.0, budget_money=1.0)
+    assert prices.money(500_000, 250_000) == 3.0
+    assert LLMConfig(input_price=2.0).money(500_000, 250_000) is None
 
 
 def test_replace_makes_a_copy() -> None:

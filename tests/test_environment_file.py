@@ -132,7 +132,7 @@ def _pins() -> dict[str, str]:
     return pins
 
 
-@pytest.mark.parametrize("extra", ["", "dev", "e2e"])
+@pytest.mark.parametrize("extra", ["", "dev", "e2e", "llama"])
 def test_every_dependency_has_an_exact_version_within_its_bounds(extra: str):
     project = _pyproject()["project"]
     lines = project["optional-dependencies"][extra] if extra else project["dependencies"]

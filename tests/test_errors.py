@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 
 from rememberer_nb import errors
+from rememberer_nb.elements import Reply
 from rememberer_nb.errors import (
+    BudgetError,
     CatalogueError,
     ConfigError,
     DataError,
+    LLMAuthError,
     LLMError,
+    LLMResponseError,
+    LLMTimeoutError,
     MemoryFileError,
     MissingExtraError,
     NotebookError,
@@ -69,6 +74,12 @@ def test_reply_errors_show_a_long_reply_in_part() -> None:
     assert str(error) == f"no action: '{'x' * 77}...'"
 
 
+def test_llm_errors_are_counted_under_names_of_their_own() -> None:
+    classes = [cls for cls in CLASSES if issubclass(cls, LLMError) and cls is not LLMResponseError]
+    assert len({cls.name for cls in classes}) == len(classes) > 9
+    assert LLMResponseError("cut off", name="truncated").name == "truncated"
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -80,6 +91,10 @@ def test_reply_errors_show_a_long_reply_in_part() -> None:
         TaskError("no task 900"),
         ReplyError("no action", text="I wait"),
         LLMError("no answer"),
+        LLMTimeoutError("too late"),
+        LLMResponseError("cut off", name="truncated", reply=Reply("go[", 5, 2)),
+        LLMAuthError("no key"),
+        BudgetError("used up"),
         NotebookError("cell 3"),
         MissingExtraError("xllamacpp", extra="llama"),
     ],

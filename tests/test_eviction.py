@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
+from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rememberer_nb.config import CapacityConfig, RetrievalConfig
@@ -159,31 +161,115 @@ def test_redundancy_against_all_pairs(keys: list[tuple[str, str, int]], max_reco
         visit(memory, observation, n_visits, task)
 
 
-class CountsQueries:
-    """A memory of n unlike records that counts the queries a policy makes."""
+class CountsQueries(ExperienceMemory):
+    n_queries = 0
 
-    def __init__(self, n_records: int):
-        self.memory = ExperienceMemory(WORDWISE)
-        for i in range(n_records):
-            self.memory.insert("g", f"p{i} q{i} r{i // 2}")
-        self.n_queries = 0
-
-    def __iter__(self):
-        return iter(self.memory)
-
-    def retrieve(self, task: str, observation: str, n_exemplars: int = 2):
+    def retrieve(self, *query, **settings):
         self.n_queries += 1
-        return self.memory.retrieve(task, observation, n_exemplars)
+        return super().retrieve(*query, **settings)
 
 
 def test_redundancy_asks_once_per_new_record() -> None:
-    counting, policy = CountsQueries(40), Redundancy()
-    counting.memory.remove(policy.choose(counting))
-    counting.n_queries = 0
-    counting.memory.insert("g", "another")
-    policy.choose(counting)
-    # The new record, and the one that lost its neighbour.
-    assert counting.n_queries <= 2
+    memory = CountsQueries(WORDWISE, CapacityConfig(40, eviction="redundancy"))
+    for i in range(60):
+        memory.n_queries = 0
+        memory.insert("g", f"p{i} q{i} r{i // 2}")
+        # The last new record, and the one on top if it has lost its neighbour.
+        assert memory.n_queries <= 2, i
+
+
+@given(
+    st.lists(visits, min_size=4, max_size=16),
+    st.sets(st.integers(0, 15), max_size=3),
+    st.integers(1, 5),
+    st.sampled_from(["redundancy", "redundancy", "least_visited", "oldest"]),
+)
+@settings(max_examples=40)
+def test_reopened_it_evicts_as_if_it_had_stayed_open(
+    keys: list[tuple[str, str, int]], reopened: set[int], max_records: int, eviction: str
+) -> None:
+    """Which neighbour is whose depends on the order of events, so it is stored with the memory."""
+    limits = CapacityConfig(max_records, max_actions=2, eviction=eviction)
+    straight = ExperienceMemory(WORDWISE, limits)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "memory.sqlite")
+        memory = ExperienceMemory.open(path, retrieval=WORDWISE, capacity=limits)
+        for number, (task, observation, n_visits) in enumerate(keys):
+            for held in (straight, memory):
+                visit(held, observation, n_visits, task)
+            if number in reopened:
+                memory.commit()
+                memory.close()
+                memory = ExperienceMemory.open(path, retrieval=WORDWISE, capacity=limits)
+            assert list(memory) == list(straight)
+        memory.close()
+
+
+steps = st.tuples(
+    st.sampled_from(["g", "h", "g h"]), words, st.sampled_from("xyz"), st.integers(0, 4)
+)
+
+
+@given(
+    st.lists(steps, max_size=40),
+    st.integers(1, 6),
+    st.integers(1, 2),
+    st.sampled_from(["redundancy", "least_visited", "oldest"]),
+)
+def test_a_full_memory_keeps_learning_whatever_comes(
+    attempts: list[tuple[str, str, str, int]], max_records: int, max_actions: int, eviction: str
+) -> None:
+    memory = ExperienceMemory(WORDWISE, CapacityConfig(max_records, max_actions, eviction))
+    for number, (task, observation, action, quarters) in enumerate(attempts):
+        before = memory.find(task, observation)
+        value = None if before is None else before.value_of(action)
+        end = Transition(observation, action, quarters / 4, "end", terminated=True)
+        learn_episode(memory, task, [end])
+        # What was just tried is known, counted right, and found first.
+        known = memory.find(task, observation).value_of(action)
+        q_value, n_visits = (0.0, 0) if value is None else (value.q_value, value.n_visits)
+        expected = (q_value * n_visits + quarters / 4) / (n_visits + 1)
+        assert (known.q_value, known.n_visits) == (pytest.approx(expected), n_visits + 1)
+        hits = list(memory.retrieve(task, observation))
+        assert (task, observation) in {
+            (hit.record.task, hit.record.observation) for hit in hits if hit.total == hits[0].total
+        }
+        assert len(hits) == len(memory) <= max_records
+        assert all(len(record.action_values) <= max_actions for record in memory)
+        assert memory.n_updates == number + 1
+
+
+def test_pruned_actions_make_a_record_less_visited_again() -> None:
+    limits = CapacityConfig(max_records=2, max_actions=1, eviction="least_visited")
+    memory = ExperienceMemory(WORDWISE, limits)
+    visit(memory, "one", 3)
+    visit(memory, "two", 2)
+    # The new action replaces the one with three visits.
+    learn_episode(memory, "g", [Transition("one", "b", 1.0, "end", terminated=True)])
+    visit(memory, "three")
+    assert observations(memory) == ["two", "three"]
+
+
+def test_a_choice_is_quick_in_a_large_memory() -> None:
+    """A policy that looked at all records, or all pairs, would do 2,000 times as much work."""
+    memory = CountsQueries(WORDWISE, CapacityConfig(2000, eviction="redundancy"))
+    for i in range(2000):
+        memory.insert(f"task {i % 20}", f"page {i}")
+    n_looked_at = 0
+    record = memory.record
+
+    def counted(record_id: int) -> Record:
+        nonlocal n_looked_at
+        n_looked_at += 1
+        return record(record_id)
+
+    memory.record = counted
+    memory.n_queries = 0
+    for i in range(2000, 2050):
+        memory.insert(f"task {i % 20}", f"page {i}")
+    assert len(memory) == 2000
+    # Every page of a task is as near to the first as to all others: its neighbours are many.
+    assert max(n_looked_at, memory.n_queries) <= 50 * 3
 
 
 def test_names() -> None:

@@ -132,7 +132,8 @@ class Watched(JaccardSimilarity):
         super().put(slot, text)
 
     def __deepcopy__(self, memo: object) -> Watched:
-        raise AssertionError("memory was copied")
+        assert not self.n_puts, "memory was copied"
+        return Watched()
 
 
 def test_a_query_encodes_and_copies_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,8 @@ def test_one_cell_holds_plain_parameters(path: Path) -> None:
 @by_name
 def test_fast_values_are_parameters(path: Path) -> None:
     tagged = [c for c in code_cells(path) if "parameters" in c.metadata.get("tags", [])]
-    known = {node.id for node in ast.walk(ast.parse(tagged[0].source)) if isinstance(node, ast.Name)}
+    nodes = ast.walk(ast.parse(tagged[0].source))
+    known = {node.id for node in nodes if isinstance(node, ast.Name)}
     assert set(fast_parameters(path)) <= known
 
 

@@ -228,11 +228,20 @@ def test_a_failing_commit_leaves_the_file_as_it_was(tmp_path: Path) -> None:
         assert rows(path)["records"] == before["records"] + 1
 
 
-def test_half_a_character_is_refused_by_name(tmp_path: Path) -> None:
-    with ExperienceMemory.open(tmp_path / "memory.sqlite") as memory:
-        memory.insert("g", "half a smile: \ud83d")
-        with pytest.raises(MemoryFileError, match=r"memory\.sqlite: cannot be written"):
-            memory.commit()
+HALF = "half a smile: \ud83d"
+
+
+def test_half_a_character_is_read_back_equal(tmp_path: Path) -> None:
+    path = tmp_path / "memory.sqlite"
+    end = Transition(HALF, HALF + "a", 1.0, "end", terminated=True, rationale=HALF)
+    with ExperienceMemory.open(path) as memory:
+        learn_episode(memory, HALF + "g", [end], episode_id=HALF)
+        memory.commit(Episode(HALF, "shop", "tester", Task("7", HALF, 7), (), HALF))
+        before = (list(memory), memory.updates(), memory.episodes())
+    with ExperienceMemory.open(path) as memory:
+        assert (list(memory), memory.updates(), memory.episodes()) == before
+        assert memory.find(HALF + "g", HALF).value_of(HALF + "a").rationale == HALF
+        assert len(memory.updates(0, HALF + "a")) == 1
 
 
 def test_two_writers_do_not_mix(tmp_path: Path) -> None:
@@ -433,23 +442,3 @@ def test_metadata_is_kept(tmp_path: Path) -> None:
         assert memory.copy().find("g", "o").metadata == {**origin, "more": 2}
     with ExperienceMemory.open(path) as memory:
         assert memory.find("g", "o").metadata == {**origin, "more": 2}
-
-
-def test_a_file_without_metadata_is_read_and_then_written(tmp_path: Path) -> None:
-    path = tmp_path / "old.db"
-    with filled(path, 3) as memory:
-        records = list(memory)
-    with sqlite3.connect(path) as db:
-        db.execute("ALTER TABLE records DROP COLUMN metadata")
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    db.close()
-    before = digest(path)
-    with ExperienceMemory.open(path) as memory:
-        assert list(memory) == records
-    assert digest(path) == before
-    with ExperienceMemory.open(path) as memory:
-        memory.insert("g", "o", metadata={"a": [1]})
-        memory.commit()
-    with ExperienceMemory.open(path) as memory:
-        assert list(memory)[:-1] == records
-        assert memory.find("g", "o").metadata == {"a": [1]}

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from rememberer_nb.elements import Task
-from rememberer_nb.envs import make_env
+from rememberer_nb.envs import get_profile, make_env
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.validation import (
     GROUPS,
     State,
     auc,
     auc_table,
+    env_states,
     nearest_others,
     pair_group,
     scored_pairs,
     shop_states,
+    similarity_table,
+    site_states,
 )
 
 
@@ -116,3 +121,43 @@ def test_states_of_the_shop_and_their_table():
     # f_g alone cannot see the page: the same task pairs stand on both sides.
     by_task = auc_table(scored_pairs(states), "task_similarity")
     assert by_task["other page, same kind of task"] == 0.5
+
+
+def test_states_of_the_how_to_site_are_labelled_by_the_instruction_in_force():
+    env = make_env("wikihow")
+    states = site_states(env, [94, 99])
+    assert [(s.page_type, s.kind) for s in states[:3]] == [
+        ("start", "search"),
+        ("results", "article"),
+        ("article", "author"),
+    ]
+    # Task 99 searches and opens an article, then another, which takes two steps.
+    assert [s.kind for s in states[3:]] == [
+        "search", "article", "article", "article", "category", "article", "article"
+    ]  # fmt: skip
+    assert states[3].department == "Home and Cleaning"
+    assert env_states(env, [94, 99]) == states
+
+
+def test_the_papers_similarities_rank_screens_of_the_site():
+    states = site_states(make_env("wikihow"), range(90, 120))
+    pairs = scored_pairs(states, ("instruction_pattern", "lcs"))
+    groups = pairs.groupby("group", observed=True)["total"].mean()
+    assert groups.idxmax() == "same page, same kind of task"
+    first = pairs.iloc[0]
+    total = first["task_similarity"] / 2 + first["observation_similarity"] / 2
+    assert first["total"] == pytest.approx(total)
+
+
+def test_environments_without_labels_are_refused():
+    class Other:
+        profile = dataclasses.replace(get_profile("webshop"), name="moon")
+
+    with pytest.raises(ConfigError, match="moon"):
+        env_states(Other(), [1])
+
+
+def test_a_similarity_table_by_hand():
+    table = similarity_table(["<p>a</p>\n<p>b</p>", "<p>c</p>", "<div></div>"], "lcs")
+    assert table.tolist() == [[1.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    assert similarity_table([], "jaccard").shape == (0, 0)

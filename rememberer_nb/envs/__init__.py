@@ -17,7 +17,13 @@ from gymnasium.wrappers import TimeLimit
 from rememberer_nb.config import RolloutConfig
 from rememberer_nb.elements import Task
 from rememberer_nb.envs.profile import Profile, get_profile, register_profile
-from rememberer_nb.envs.tasks import TASK_SETS, find_task, task_numbers, task_sets
+from rememberer_nb.envs.tasks import (
+    TASK_SETS,
+    development_tasks,
+    find_task,
+    task_numbers,
+    task_sets,
+)
 from rememberer_nb.errors import ConfigError
 
 WEBSHOP_ID = "rememberer_nb/WebShop-v0"
@@ -123,6 +129,7 @@ __all__ = [
     "WIKIHOW_ID",
     "Profile",
     "StepLimit",
+    "development_tasks",
     "find_task",
     "get_profile",
     "make_env",

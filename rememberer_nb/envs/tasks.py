@@ -16,6 +16,8 @@ _SETS_BY_ENV: dict[str, Mapping[str, range]] = {
     "webshop": TASK_SETS,
     "wikihow": {"test": range(0, 70), "S0": range(70, 80), "S1": range(80, 90)},
 }
+# What the notebooks look around in: no test task, and none that is trained on.
+_DEVELOPMENT = {"webshop": range(100, 500), "wikihow": range(90, 200)}
 _RANGE = re.compile(r"([0-9]{1,18}):([0-9]{1,18})")
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
 
@@ -34,6 +36,15 @@ def task_sets(env: str = "webshop") -> Mapping[str, range]:
     range(70, 80)
     """
     return _SETS_BY_ENV.get(env, {})
+
+
+def development_tasks(env: str = "webshop") -> range:
+    """The tasks for looking around: of no named set. Empty for an environment without such.
+
+    >>> development_tasks(), development_tasks("wikihow")
+    (range(100, 500), range(90, 200))
+    """
+    return _DEVELOPMENT.get(env, range(0))
 
 
 def _numbers(spec: str, sets: Mapping[str, range]) -> Sequence[int]:

@@ -64,4 +64,21 @@ def _named_hint(task: str, found: set[str], wanted: set[str]) -> str:
     )
 
 
-CHECKS = {"01.1": _reward, "01.2": _named_options}
+# Rewards of the hits of three searches (the last finds nothing), n, and the mean of the best.
+_HITS = [[0.2, 0.8, 1.0], [0.5, 0.25], []]
+_CEILINGS = ((1, 0.7 / 3), (2, 1.3 / 3), (3, 0.5), (50, 0.5))
+
+
+def _ceiling(answer: Any) -> str | None:
+    if not callable(answer):
+        return "a function of a list of lists and a number of hits"
+    for n, wanted in _CEILINGS:
+        found = answer([list(rewards) for rewards in _HITS], n)
+        if is_close(found, sum(max(r[:n]) for r in _HITS if r) / 2, 1e-9):
+            return "a task whose search finds nothing counts, too: it earns 0"
+        if not is_close(found, wanted, 1e-9):
+            return f"not yet for n = {n}: the largest of the first n in each list, then the mean"
+    return None
+
+
+CHECKS = {"01.1": _reward, "01.2": _named_options, "01.3": _ceiling}

@@ -1,16 +1,70 @@
-"""LLMs behind one protocol; the default is the offline stand-in, which needs no network."""
+"""LLMs behind one protocol; the default is the offline stand-in, which needs no network.
 
-from rememberer_nb.config import OfflineConfig
+Specs for `make_llm` and the command line::
+
+    offline, offline:able      the stand-in
+    openai:MODEL               any OpenAI-compatible endpoint; key and address from the environment
+    llama.cpp:FILE.gguf        a local model (extra `llama`)
+    record:FILE:SPEC           another one of these, every call kept in a file
+    replay:FILE                the calls of such a file, for nothing
+"""
+
+from rememberer_nb.config import LLMConfig, OfflineConfig, replace
 from rememberer_nb.envs.profile import Profile
+from rememberer_nb.errors import ConfigError
+from rememberer_nb.llms.budget import with_budget
 from rememberer_nb.llms.offline import OfflineLLM
-from rememberer_nb.llms.protocol import LLM, make_llm, register_llm
+from rememberer_nb.llms.protocol import LLM, make_llm, register_configured_llm, register_llm
+from rememberer_nb.llms.recorder import RecordingLLM, ReplayLLM
+from rememberer_nb.llms.wrapped import close, interrupt
 
 
-def _offline(detail: str, profile: Profile) -> LLM:
-    config = OfflineConfig(strength=detail) if detail else OfflineConfig()
-    return OfflineLLM(profile.name, config, full_mark=profile.full_mark)
+def _offline(detail: str, profile: Profile, config: LLMConfig) -> LLM:
+    offline = OfflineConfig(strength=detail) if detail else OfflineConfig()
+    return with_budget(OfflineLLM(profile.name, offline, full_mark=profile.full_mark), config)
 
 
-register_llm("offline", _offline)
+def _openai(detail: str, profile: Profile, config: LLMConfig) -> LLM:
+    from rememberer_nb.llms.openai_client import OpenAILLM
 
-__all__ = ["LLM", "OfflineLLM", "make_llm", "register_llm"]
+    if detail and config.model not in ("", detail):
+        raise ConfigError(f"two models are named: {config.model!r} and {detail!r}")
+    return with_budget(OpenAILLM(replace(config, model=detail or config.model)), config)
+
+
+def _llama_cpp(detail: str, profile: Profile, config: LLMConfig) -> LLM:
+    from rememberer_nb.llms.llama_cpp import LlamaCppLLM
+
+    return with_budget(LlamaCppLLM(detail, config), config)
+
+
+def _record(detail: str, profile: Profile, config: LLMConfig) -> LLM:
+    path, _, spec = detail.partition(":")
+    if not path or not spec:
+        raise ConfigError(f"expected record:FILE:LLM, got record:{detail}")
+    return RecordingLLM(make_llm(spec, profile=profile, config=config), path)
+
+
+def _replay(detail: str, profile: Profile, config: LLMConfig) -> LLM:
+    if not detail:
+        raise ConfigError("expected replay:FILE, got no file")
+    return ReplayLLM(detail)
+
+
+register_configured_llm("offline", _offline)
+register_configured_llm("openai", _openai)
+register_configured_llm("llama.cpp", _llama_cpp)
+register_configured_llm("record", _record)
+register_configured_llm("replay", _replay)
+
+__all__ = [
+    "LLM",
+    "OfflineLLM",
+    "RecordingLLM",
+    "ReplayLLM",
+    "close",
+    "interrupt",
+    "make_llm",
+    "register_configured_llm",
+    "register_llm",
+]

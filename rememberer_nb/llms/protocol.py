@@ -6,7 +6,7 @@
 >>> make_llm("oracle", profile="webshop")
 Traceback (most recent call last):
 ...
-rememberer_nb.errors.ConfigError: no LLM is named 'oracle'; known: offline
+rememberer_nb.errors.ConfigError: no LLM is named 'oracle'; known: ...
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
+from rememberer_nb.config import LLMConfig
 from rememberer_nb.elements import Prompt, Reply
 from rememberer_nb.envs.profile import Profile, get_profile
 from rememberer_nb.errors import ConfigError
@@ -45,8 +46,9 @@ class LLM(Protocol):
 
 
 Factory = Callable[[str, Profile], LLM]
+ConfiguredFactory = Callable[[str, Profile, LLMConfig], LLM]
 
-_FACTORIES: dict[str, Factory] = {}
+_FACTORIES: dict[str, ConfiguredFactory] = {}
 
 
 def register_llm(name: str, factory: Factory) -> None:
@@ -54,25 +56,33 @@ def register_llm(name: str, factory: Factory) -> None:
 
     `detail` is what follows the colon of a spec, "" without one.
     """
+    register_configured_llm(name, lambda detail, profile, config: factory(detail, profile))
+
+
+def register_configured_llm(name: str, factory: ConfiguredFactory) -> None:
+    """As `register_llm`, for a `factory(detail, profile, config)` that reads the `LLMConfig`."""
     if not name or ":" in name:
         raise ConfigError(f"an LLM's name must be non-empty and hold no colon, got {name!r}")
     _FACTORIES[name] = factory
 
 
-def make_llm(spec: str, *, profile: Profile | str) -> LLM:
-    """The LLM of a spec such as "offline" or "offline:able".
+def make_llm(spec: str, *, profile: Profile | str, config: LLMConfig | None = None) -> LLM:
+    """The LLM of a spec such as "offline", "openai:NAME" or "replay:FILE".
 
     Parameters
     ----------
     spec : a registered name, or name and detail with a colon between.
     profile : the environment that it will act in, or its registered name.
+    config : how to ask a real one, and the budget.
 
     Raises
     ------
     ConfigError : an unknown LLM (the message lists the names there are), profile or detail.
     """
     name, _, detail = spec.partition(":")
+    config = config or LLMConfig()
     if name not in _FACTORIES:
         known = ", ".join(sorted(_FACTORIES))
         raise ConfigError(f"no LLM is named {name!r}; known: {known}")
-    return _FACTORIES[name](detail, get_profile(profile) if isinstance(profile, str) else profile)
+    known_profile = get_profile(profile) if isinstance(profile, str) else profile
+    return _FACTORIES[name](detail, known_profile, config)

@@ -11,6 +11,7 @@ name                        likeness of (a part of) two records
 ``instruction_pattern``     f_g of the how-to site (paper): what the instructions ask for
 ``page_pattern``            kind of shop page
 ``instruction_relevance``   telling words that two tasks share
+``embedding:MODEL``         cosine of the vectors that an OpenAI-compatible endpoint gives
 ``page_relevance``          how well a page fits its task, compared with how well the other does
 ``a+b``, ``9*a+b``          their mean, equal or weighted
 ==========================  =====================================================================
@@ -37,6 +38,7 @@ published one is the query's), and every kind of instruction can match (the publ
 never does).
 """
 
+from rememberer_nb.retrieval.embedding import EmbeddingSimilarity
 from rememberer_nb.retrieval.index import RecordIndex, Scored
 from rememberer_nb.retrieval.jaccard import JaccardSimilarity
 from rememberer_nb.retrieval.lcs import LcsSimilarity, element_classes
@@ -48,6 +50,7 @@ from rememberer_nb.retrieval.similarity import (
     Similarity,
     Term,
     make_similarity,
+    register_family,
     register_similarity,
 )
 from rememberer_nb.retrieval.tfidf import TfidfSimilarity, tokenize
@@ -60,8 +63,10 @@ register_similarity("instruction_pattern", InstructionPattern)
 register_similarity("page_pattern", PagePattern)
 register_similarity("instruction_relevance", InstructionRelevance)
 register_similarity("page_relevance", PageRelevance)
+register_family("embedding", EmbeddingSimilarity)
 
 __all__ = [
+    "EmbeddingSimilarity",
     "InstructionPattern",
     "InstructionRelevance",
     "JaccardSimilarity",
@@ -76,6 +81,7 @@ __all__ = [
     "Term",
     "TfidfSimilarity",
     "make_similarity",
+    "register_family",
     "register_similarity",
     "tokenize",
 ]

@@ -2,18 +2,25 @@
 
 total = λ · f_g(g, g') + (1 − λ) · f_o(o, o'), sorted by total, ties by total visits, then by
 insertion order (paper, section 3.3, with exact ties made explicit). Each distinct task is scored
-once, however many records share it. An observation similarity that has upper bounds (`Probe`) is
-asked only for the scores that can still matter; hits and order are the same.
+once, however many records share it. An observation similarity that has upper bounds (`Probe`) or
+finds the best by itself (`Shortlisting`) is asked only for the scores that can still matter; hits
+and order are the same.
+
+Any number of threads may search at the same time; changes must not run beside anything else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from rememberer_nb.retrieval.growing import Growing
 from rememberer_nb.retrieval.similarity import Probe, Similarity, text_to_compare
+from rememberer_nb.retrieval.tasks import TaskTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,12 @@ class Scored:
 # How many records are scored first where there are upper bounds; four times as many each time
 # that they did not suffice.
 _FIRST_SCORED = 256
+# Beyond so many hits all records are scored and sorted.
+_MAX_SHORTLISTED = 64
+
+# Record ids, visits, totals, task and observation similarities: one ndarray each, a row per record.
+Columns = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+Key = tuple[int, str, str, int]
 
 
 class RecordIndex:
@@ -39,77 +52,98 @@ class RecordIndex:
         self.observation_similarity = observation_similarity
         self._slot_of: dict[int, int] = {}
         self._free: list[int] = []
-        self._record_ids = np.zeros(0, dtype=np.int64)
-        self._n_visits = np.zeros(0, dtype=np.int64)
-        self._task_slots = np.zeros(0, dtype=np.intp)
-        self._tasks: dict[str, int] = {}
-        self._task_texts: dict[int, str] = {}
-        self._task_users: dict[int, int] = {}
-        self._free_tasks: list[int] = []
+        self._record_ids, self._n_visits = Growing(np.int64), Growing(np.int64)
+        self._tasks = TaskTable()
+        self._last_task: tuple[str, np.ndarray] | None = None
+        self._under_way: weakref.WeakSet[_Shortlist] = weakref.WeakSet()
 
     def __len__(self) -> int:
         return len(self._slot_of)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays; of the similarities those that say so (`nbytes`)."""
+        parts = (self._record_ids.view, self._n_visits.view, self._tasks)
+        similarities = (self.task_similarity, self.observation_similarity)
+        return sum(p.nbytes for p in parts) + sum(getattr(s, "nbytes", 0) for s in similarities)
+
     def add(self, record_id: int, task: str, observation: str, n_visits: int = 0) -> None:
         """Encode a record once; it is visible to the next query."""
-        slot = self._free.pop() if self._free else len(self._slot_of)
-        self._grow(slot + 1)
+        self._finish_searches()
+        slot = self._new_slot(record_id, n_visits)
         self.observation_similarity.put(slot, self.query_text(task, observation))
-        self._slot_of[record_id] = slot
-        self._record_ids[slot] = record_id
-        self._n_visits[slot] = n_visits
-        self._task_slots[slot] = self._use_task(self.query_task(task, observation))
+        task_text = self.query_task(task, observation)
+        is_new = task_text not in self._tasks
+        number = self._tasks.use(task_text, slot)
+        if is_new:
+            self._last_task = None
+            self.task_similarity.put(number, task_text)
+
+    def add_many(self, records: Sequence[Key]) -> None:
+        """Encode (record id, task, observation, visits) of each; faster than one by one."""
+        self._finish_searches()
+        slots, texts, tasks = [], [], {}
+        for record_id, task, observation, n_visits in records:
+            slot = self._new_slot(record_id, n_visits)
+            slots.append(slot)
+            texts.append(self.query_text(task, observation))
+            task_text = self.query_task(task, observation)
+            is_new = task_text not in self._tasks
+            number = self._tasks.use(task_text, slot)
+            if is_new:
+                tasks[number] = task_text
+        self._last_task = None
+        _put_many(self.observation_similarity, slots, texts)
+        _put_many(self.task_similarity, list(tasks), list(tasks.values()))
 
     def remove(self, record_id: int) -> None:
         """Forget a record; the next query does not see it."""
+        self._finish_searches()
         slot = self._slot_of.pop(record_id)
         self.observation_similarity.remove(slot)
-        self._record_ids[slot] = -1
+        self._record_ids.view[slot] = -1
         self._free.append(slot)
-        task_slot = int(self._task_slots[slot])
-        self._task_users[task_slot] -= 1
-        if not self._task_users[task_slot]:
-            self.task_similarity.remove(task_slot)
-            del self._tasks[self._task_texts.pop(task_slot)]
-            self._free_tasks.append(task_slot)
+        unused = self._tasks.release(slot)
+        if unused is not None:
+            self._last_task = None
+            self.task_similarity.remove(unused)
 
     def set_visits(self, record_id: int, n_visits: int) -> None:
         """Tell the index a record's total visits, which break ties."""
-        self._n_visits[self._slot_of[record_id]] = n_visits
+        slot = self._slot_of[record_id]
+        if self._n_visits.view[slot] != n_visits:
+            self._finish_searches()
+            self._n_visits.view[slot] = n_visits
 
     def search(
         self, task: str, observation: str, task_weight: float, n_first: int = 2
     ) -> Iterator[Scored]:
         """All records from the best, lazily: only as many are sorted as are asked for.
 
-        The query is scored when this is called; later changes of the memory do not disturb an
-        iterator that is under way.
+        Later changes of the memory do not disturb an iterator that is under way.
         """
         if not self._slot_of:
             return iter(())
         text = self.query_text(task, observation)
-        by_task = self.task_similarity.scores(self.query_task(task, observation))
+        by_task = self._score_tasks(self.query_task(task, observation))
+        n_first = max(1, n_first)
         probe = getattr(self.observation_similarity, "probe", None)
         if probe is not None:
-            return self._search_pruned(probe(text), by_task, task_weight, max(1, n_first))
-        by_observation = self.observation_similarity.scores(text)
-        n_slots = len(by_observation)
-        by_task = by_task[self._task_slots[:n_slots]]
-        total = task_weight * by_task + (1 - task_weight) * by_observation
-        alive = self._record_ids[:n_slots] >= 0
-        columns = (
-            self._record_ids[:n_slots][alive],
-            self._n_visits[:n_slots][alive],
-            total[alive],
-            by_task[alive],
-            by_observation[alive],
+            return self._search_pruned(probe(text), by_task, task_weight, n_first)
+        if not hasattr(self.observation_similarity, "shortlist"):
+            return _best_first(self._columns(text, by_task, task_weight), n_first)
+        found = _Shortlist(
+            lambda: self._columns(text, by_task, task_weight),
+            lambda n: self._shortlist(text, by_task, task_weight, n),
+            n_first,
         )
-        return _best_first(columns, max(1, n_first))
+        self._under_way.add(found)
+        return found
 
     def explain_slots(self, record_id: int) -> tuple[int, int]:
         """The slots of a record in the task and the observation similarity."""
         slot = self._slot_of[record_id]
-        return int(self._task_slots[slot]), slot
+        return int(self._tasks.of_slot[slot]), slot
 
     def query_text(self, task: str, observation: str) -> str:
         """What the observation similarity reads of a query."""
@@ -124,50 +158,140 @@ class RecordIndex:
 
     def refresh(self) -> None:
         """Refresh both similarities."""
+        self._finish_searches()
+        self._last_task = None
         self.task_similarity.refresh()
         self.observation_similarity.refresh()
+
+    def _score_tasks(self, text: str) -> np.ndarray:
+        # The steps of an episode ask for one task. Read once: other threads may ask in between.
+        last = self._last_task
+        if last is None or last[0] != text:
+            last = self._last_task = (text, self.task_similarity.scores(text))
+        return last[1]
+
+    def _columns(self, text: str, by_task: np.ndarray, task_weight: float) -> Columns:
+        """Every record, scored."""
+        scores = self.observation_similarity.scores(text)
+        slots = np.flatnonzero(self._record_ids.view >= 0)
+        return self._combine(slots, scores[slots], by_task, task_weight)
+
+    def _shortlist(
+        self, text: str, by_task: np.ndarray, task_weight: float, n: int
+    ) -> Columns | None:
+        """The records that can be among the n best; None where all should be scored."""
+        found = self.observation_similarity.shortlist(  # type: ignore[attr-defined]
+            text,
+            by_task,
+            self._tasks.of_slot,
+            task_weight,
+            lambda: self._tasks.list_best(by_task),
+            n,
+        )
+        return None if found is None else self._combine(*found, by_task, task_weight)
+
+    def _combine(
+        self, slots: np.ndarray, scores: np.ndarray, by_task: np.ndarray, task_weight: float
+    ) -> Columns:
+        by_task = by_task[self._tasks.of_slot[slots]]
+        total = task_weight * by_task + (1 - task_weight) * scores
+        return self._record_ids.view[slots], self._n_visits.view[slots], total, by_task, scores
 
     def _search_pruned(
         self, probe: Probe, by_task: np.ndarray, task_weight: float, n_first: int
     ) -> Iterator[Scored]:
-        slots = np.flatnonzero(self._record_ids >= 0)
-        by_task = by_task[self._task_slots[slots]]
+        slots = np.flatnonzero(self._record_ids.view >= 0)
+        by_task = by_task[self._tasks.of_slot[slots]]
         ceiling = task_weight * by_task + (1 - task_weight) * probe.bounds[slots]
-        columns = (self._record_ids[slots], self._n_visits[slots], ceiling, by_task, slots)
+        record_ids, n_visits = self._record_ids.view[slots], self._n_visits.view[slots]
+        columns = (record_ids, n_visits, ceiling, by_task, slots)
         return _best_first_pruned(columns, probe, task_weight, max(_FIRST_SCORED, 4 * n_first))
 
-    def _use_task(self, task: str) -> int:
-        if task not in self._tasks:
-            slot = self._free_tasks.pop() if self._free_tasks else len(self._tasks)
-            self.task_similarity.put(slot, task)
-            self._tasks[task] = slot
-            self._task_texts[slot] = task
-            self._task_users[slot] = 0
-        self._task_users[self._tasks[task]] += 1
-        return self._tasks[task]
+    def _new_slot(self, record_id: int, n_visits: int) -> int:
+        slot = self._free.pop() if self._free else len(self._slot_of)
+        self._record_ids.widen(slot + 1, -1)
+        self._n_visits.widen(slot + 1)
+        self._slot_of[record_id] = slot
+        self._record_ids.view[slot], self._n_visits.view[slot] = record_id, n_visits
+        return slot
 
-    def _grow(self, n_slots: int) -> None:
-        if n_slots > len(self._record_ids):
-            more = max(64, len(self._record_ids))
-            self._record_ids = np.concatenate([self._record_ids, np.full(more, -1)])
-            self._n_visits = np.concatenate([self._n_visits, np.zeros(more, dtype=np.int64)])
-            self._task_slots = np.concatenate([self._task_slots, np.zeros(more, dtype=np.intp)])
+    def _finish_searches(self) -> None:
+        if self._under_way:
+            for found in list(self._under_way):
+                found.finish()
+            self._under_way.clear()
 
 
-def _best_first(columns: tuple[np.ndarray, ...], n_first: int) -> Iterator[Scored]:
+class _Shortlist(Iterator[Scored]):
+    """Best first, from shortlists that grow fourfold; in the end from all records.
+
+    `finish` takes what is left before the records change. The order of records is total, so what
+    was handed out is a beginning of every later and longer ranking.
+    """
+
+    def __init__(
+        self, all_columns: Callable[[], Columns], columns: Callable[[int], Columns | None], n: int
+    ):
+        self._all_columns, self._columns, self._n = all_columns, columns, n
+        self._ready: deque[Scored] = deque()
+        self._n_ready = 0
+        self._rest: Iterator[Scored] | None = None
+
+    def __next__(self) -> Scored:
+        if not self._ready and self._rest is None:
+            self._add_hits()
+        if self._ready:
+            return self._ready.popleft()
+        assert self._rest is not None
+        return next(self._rest)
+
+    def finish(self) -> None:
+        """Score all records now."""
+        if self._rest is None:
+            self._rest = _best_first(self._all_columns(), self._n_ready + self._n, self._n_ready)
+
+    def _add_hits(self) -> None:
+        columns = self._columns(self._n) if self._n <= _MAX_SHORTLISTED else None
+        if columns is None:
+            self.finish()
+            return
+        hits = list(_first_hits(columns, self._n))
+        if len(hits) < self._n:
+            self.finish()
+            return
+        self._ready.extend(hits[self._n_ready :])
+        self._n_ready, self._n = len(hits), 4 * self._n
+
+
+def _put_many(similarity: Similarity, slots: list[int], texts: list[str]) -> None:
+    put_many = getattr(similarity, "put_many", None)
+    if put_many is not None:
+        put_many(slots, texts)
+        return
+    for slot, text in zip(slots, texts, strict=True):
+        similarity.put(slot, text)
+
+
+def _first_hits(columns: Columns, n: int) -> Iterator[Scored]:
+    """The n best records and those that tie with the last of them, the best first."""
     record_ids, n_visits, total, by_task, by_observation = columns
-    n_done, n_wanted = 0, n_first
-    while n_done < len(total):
-        n_wanted = min(n_wanted, len(total))
-        # Every record that ties with the last one wanted is sorted too, so the order is exact.
-        threshold = np.partition(total, -n_wanted)[-n_wanted]
-        rows = np.flatnonzero(total >= threshold)
-        order = rows[np.lexsort((record_ids[rows], -n_visits[rows], -total[rows]))]
-        for i in order[n_done:].tolist():
-            yield Scored(
-                int(record_ids[i]), float(total[i]), float(by_task[i]), float(by_observation[i])
-            )
-        n_done, n_wanted = len(order), 4 * n_wanted
+    # Every record that ties with the last one wanted is sorted too, so the order is exact.
+    threshold = np.partition(total, -n)[-n] if n < len(total) else -np.inf
+    rows = np.flatnonzero(total >= threshold)
+    for i in rows[np.lexsort((record_ids[rows], -n_visits[rows], -total[rows]))].tolist():
+        yield Scored(
+            int(record_ids[i]), float(total[i]), float(by_task[i]), float(by_observation[i])
+        )
+
+
+def _best_first(columns: Columns, n_wanted: int, n_done: int = 0) -> Iterator[Scored]:
+    """All records but the first `n_done`, sorted only as far as they are asked for."""
+    n_all = len(columns[0])
+    while n_done < n_all:
+        n_wanted = min(n_wanted, n_all)
+        hits = list(_first_hits(columns, n_wanted))
+        yield from hits[n_done:]
+        n_done, n_wanted = len(hits), 4 * n_wanted
 
 
 def _best_first_pruned(

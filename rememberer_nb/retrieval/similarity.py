@@ -4,19 +4,26 @@ A similarity holds texts in numbered slots, encodes each once when it is put the
 query against all slots at once. Two of them make an index (see `index`).
 
 One that has exact upper bounds, cheaper than its scores, may offer `probe(query) -> Probe` besides:
-the index then scores only the slots whose bound leaves them a chance.
+the index then scores only the slots whose bound leaves them a chance. One that can find the best
+slots without bounding them all may offer `shortlist` (`Shortlisting`), and `put_many(slots, texts)`
+if many texts at once are encoded faster.
+
+Scoring changes nothing, so any number of threads may ask at the same time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.retrieval.instructions import current_instruction
+
+if TYPE_CHECKING:
+    from rememberer_nb.retrieval.tasks import Listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,26 @@ class Probe(Protocol):
         ...
 
 
+class Shortlisting(Protocol):
+    """Finds the best slots without scoring them all, when part of each total is known."""
+
+    def shortlist(
+        self,
+        text: str,
+        parts: np.ndarray,
+        part_of_slot: np.ndarray,
+        weight: float,
+        listed: Callable[[], Listed],
+        n: int,
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """The slots that can be among the n best totals, ties included, and their exact scores.
+
+        total = weight · parts[part_of_slot[slot]] + (1 − weight) · score. The slots that
+        `listed` names are scored in any case. None where it is quicker to score all slots.
+        """
+        ...
+
+
 class Similarity(Protocol):
     """Scores a query text against texts in slots.
 
@@ -118,6 +145,14 @@ def register_similarity(name: str, factory: Callable[[], Similarity]) -> None:
     _FACTORIES[name] = factory
 
 
+_FAMILIES: dict[str, Callable[[str], Similarity]] = {}
+
+
+def register_family(name: str, factory: Callable[[str], Similarity]) -> None:
+    """Make similarities known as "name:detail"; `factory(detail)` runs when one is asked for."""
+    _FAMILIES[name] = factory
+
+
 def make_similarity(name: str) -> Similarity:
     """A new, empty similarity of that name, or a mixture: "a+b" equally, "9*a+b" by weight.
 
@@ -129,16 +164,19 @@ def make_similarity(name: str) -> Similarity:
     >>> make_similarity("magic")
     Traceback (most recent call last):
     ...
-    rememberer_nb.errors.ConfigError: no similarity is named 'magic'; known: instruction_pattern...
+    rememberer_nb.errors.ConfigError: no similarity is named 'magic'; known: embedding:...
     """
     if name in _FACTORIES:
         return _FACTORIES[name]()
+    family, colon, detail = name.partition(":")
+    if colon and family in _FAMILIES and "+" not in name:
+        return _FAMILIES[family](detail)
     parts = name.split("+")
     if len(parts) > 1:
         from rememberer_nb.retrieval.mixed import MixedSimilarity
 
         return MixedSimilarity([_weighted(part, name) for part in parts], name=name)
-    known = ", ".join(sorted(_FACTORIES))
+    known = ", ".join(sorted([*_FACTORIES, *(f"{family}:..." for family in _FAMILIES)]))
     raise ConfigError(f"no similarity is named {name!r}; known: {known}")
 
 

@@ -3,40 +3,59 @@
 tf is the raw count, idf(t) = ln((1 + n) / (1 + df(t))) + 1, and vectors have length 1. Texts are
 encoded once, on insertion. The idf of the last refresh stays in force for new texts and queries;
 terms unseen at that time are ignored, as `TfidfVectorizer.transform` ignores them. A refresh
-follows when a tenth of the texts have changed, so its cost stays a constant per text.
+follows when a tenth of the texts have changed, so its cost stays a constant per text: it sets the
+idf of each term and the length of each row, and rebuilds nothing.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import re
+import math
 import zlib
 from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from types import ModuleType
 
 import numpy as np
+from numpy.typing import NDArray
 
+from rememberer_nb.retrieval.growing import Growing
+from rememberer_nb.retrieval.kernels import kernels
+from rememberer_nb.retrieval.plain import Floats, Known, Query, Search
+from rememberer_nb.retrieval.postings import Postings
 from rememberer_nb.retrieval.similarity import Term
-from rememberer_nb.retrieval.sparse import SparseRows
+from rememberer_nb.retrieval.tasks import Listed
+from rememberer_nb.retrieval.tokens import count_words, tokenize
 
-_TOKEN = re.compile(r"\b\w\w+\b")
 _LOG = logging.getLogger(__name__)
 
 REFRESH_SHARE = 0.1
-
-
-def tokenize(text: str) -> list[str]:
-    """Words of two or more characters, lower-cased: scikit-learn's default analyser.
-
-    >>> tokenize("A red-hot LAMP, 12 in")
-    ['red', 'hot', 'lamp', '12', 'in']
-    """
-    return _TOKEN.findall(text.lower())
+# Rows that were removed are swept out when they are this part of all, and at least so many.
+_DEAD_SHARE, _MIN_DEAD = 0.25, 256
+# Texts that `put_many` encodes at a time.
+_BATCH = 20_000
+# A term is common if at the last refresh it was in more than this part of the texts. Any value is
+# right: what is left out of a query's common terms is bounded row by row, the rest for all alike.
+_COMMON_SHARE = 0.05
+_COUNTERS = {
+    "n_at_refresh": "_n_at_refresh",
+    "n_changed": "_n_changed",
+    "n_refreshes": "n_refreshes",
+}
+_EPSILON = float(np.finfo(np.float32).eps)
 
 
 class TfidfSimilarity:
     """Cosine of TF-IDF vectors.
 
+    Parameters
+    ----------
+    reads : which text of a record is compared, see `similarity.text_to_compare`.
+    scorer : number of rows -> the module whose functions score them, see `kernels`.
+
+    Examples
+    --------
     >>> similarity = TfidfSimilarity()
     >>> similarity.put(0, "red lamp"); similarity.put(1, "blue chair")
     >>> similarity.scores("red lamp").round(3).tolist()
@@ -45,128 +64,287 @@ class TfidfSimilarity:
 
     name = "tfidf"
 
-    def __init__(self, *, reads: str = "observation"):
-        self.reads = reads
+    def __init__(
+        self, *, reads: str = "observation", scorer: Callable[[int], ModuleType] = kernels
+    ):
+        self.reads, self.scorer = reads, scorer
         self.n_refreshes = 0
         self._vocabulary: dict[str, int] = {}
-        self._counts: dict[int, np.ndarray] = {}
-        self._rows = SparseRows()
-        self._idf = np.zeros(0)
+        self._names: list[str] = []
+        self._idf = Growing(np.float64)
+        self._frequency = Growing(np.int64)
+        self._is_common = Growing(np.bool_)
+        self._packed_idf: bytes | None = None
         self._n_at_refresh = 0
         self._n_changed = 0
+        self._clear_rows()
+
+    def __len__(self) -> int:
+        return len(self._postings) - self._n_dead
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the encoded texts take, the vocabulary aside."""
+        rows = (self._norms, self._inverse, self._common, self._slots, self._row_of_slot)
+        return self._postings.nbytes + sum(part.view.nbytes for part in rows)
 
     def put(self, slot: int, text: str) -> None:
         """Encode a text into an empty slot."""
-        counts = Counter(tokenize(text))
-        vocabulary = self._vocabulary
-        ids = np.array([vocabulary.setdefault(t, len(vocabulary)) for t in counts], dtype=np.int32)
-        numbers = np.fromiter(counts.values(), dtype=float, count=len(counts))
-        self._rows.put(slot, ids, self._weigh([ids], [numbers])[0])
-        self._counts[slot] = numbers
-        self._change()
+        self._row_of_slot.widen(slot + 1, -1)
+        if self._row_of_slot.view[slot] >= 0:
+            raise ValueError(f"slot {slot} is taken")
+        counts = count_words(text)
+        ids = np.array(self._number(counts), dtype=np.int32)
+        numbers = np.fromiter(counts.values(), np.int32, len(counts))
+        self._postings.append(ids, numbers)
+        vector = numbers * self._idf.view[ids]
+        norm = _length(vector) or 1.0
+        common = _length(vector * self._is_common.view[ids]) / norm
+        self._add_row(slot, ids, norm, common)
+        self._change(1)
+
+    def put_many(self, slots: Iterable[int], texts: Iterable[str]) -> None:
+        """Encode texts into empty slots; statistics are brought up to date once, at the end."""
+        slots, texts = np.fromiter(slots, np.int64), list(texts)
+        self._row_of_slot.widen(int(slots.max(initial=-1)) + 1, -1)
+        taken = slots[self._row_of_slot.view[slots] >= 0]
+        if len(taken):
+            raise ValueError(f"slot {taken[0]} is taken")
+        for first in range(0, len(texts), _BATCH):
+            counted = [Counter(tokenize(text)) for text in texts[first : first + _BATCH]]
+            lengths = np.fromiter(map(len, counted), np.int64, len(counted))
+            n = int(lengths.sum())
+            ids = np.fromiter((i for c in counted for i in self._number(c)), np.int32, n)
+            numbers = np.fromiter((k for c in counted for k in c.values()), np.int32, n)
+            self._postings.extend(lengths, ids, numbers)
+            measured = self._measure(lengths, ids, numbers)
+            self._add_rows(slots[first : first + _BATCH], ids, *measured)
+        self._change(len(texts))
 
     def remove(self, slot: int) -> None:
         """Empty a slot."""
-        self._rows.remove(slot)
-        del self._counts[slot]
-        self._change()
+        row = self._row(slot)
+        self._frequency.view[self._postings.row(row)[0]] -= 1
+        self._slots.view[row] = self._row_of_slot.view[slot] = -1
+        self._is_in_order = False
+        self._inverse.view[row] = 0.0
+        self._n_dead += 1
+        if self._n_dead >= max(_MIN_DEAD, _DEAD_SHARE * len(self._postings)):
+            self._sweep()
+        self._change(1)
 
     def scores(self, query: str) -> np.ndarray:
         """Cosine with each slot, ndarray of shape (n_slots,), in [0, 1]."""
-        ids, weights = self._encode(query)
-        vector = np.zeros(len(self._idf))
-        vector[ids] = weights
-        return np.minimum(self._rows.dot(vector), 1.0)
+        if not len(self):
+            return np.zeros(len(self._row_of_slot))
+        sums = self.scorer(len(self._postings)).sum_rows(self._postings.table(), self._encode(query))
+        sums /= self._norms.view
+        np.minimum(sums, 1.0, out=sums)
+        if self._is_in_order:
+            return sums
+        scores = np.zeros(len(self._row_of_slot))
+        alive = self._slots.view >= 0
+        scores[self._slots.view[alive]] = sums[alive]
+        return scores
+
+    def shortlist(
+        self,
+        text: str,
+        parts: Floats,
+        part_of_slot: NDArray[np.int32],
+        weight: float,
+        listed: Callable[[], Listed],
+        n: int,
+    ) -> tuple[NDArray[np.int32], Floats] | None:
+        """As `similarity.Shortlisting` says."""
+        scorer = self.scorer(len(self._postings))
+        if len(self._postings) < scorer.MIN_SHORTLISTED:
+            return None
+        slots, listed_from, most = listed()
+        known = Known(
+            parts, part_of_slot, self._slots.view, float(weight), self._row_of_slot.view[slots],
+            listed_from, most,
+        )  # fmt: skip
+        query = self._encode(text)
+        gain = query.shares**2 / np.maximum(self._frequency.view[query.ids], 1)
+        # Each addition in single precision rounds by half an epsilon at most.
+        slack = _EPSILON * (16 + len(query.ids))
+        search = Search(
+            self._postings.table(), query, self._is_common.view[query.ids], np.argsort(gain),
+            known, self._inverse.view, self._common.view, slack,
+        )  # fmt: skip
+        found, sums = scorer.shortlist(search, n)
+        return self._slots.view[found], np.minimum(sums / self._norms.view[found], 1.0)
 
     def explain(self, query: str, slot: int) -> tuple[Term, ...]:
         """The product of each shared term, largest first; they add up to the cosine."""
-        ids, weights = self._encode(query)
-        query_weight = dict(zip(ids.tolist(), weights.tolist(), strict=True))
-        names = list(self._vocabulary)
-        row_ids, row_weights = self._rows.row(slot)
+        encoded, row = self._encode(query), self._row(slot)
+        shares = dict(zip(encoded.ids.tolist(), encoded.shares.tolist(), strict=True))
+        ids, counts = self._postings.row(row)
+        weights = counts * self._idf.view[ids] / self._norms.view[row]
         terms = [
-            Term(names[i], query_weight[i], w, query_weight[i] * w)
-            for i, w in zip(row_ids.tolist(), row_weights.tolist(), strict=True)
-            if i in query_weight and w
+            Term(self._names[i], shares[i], weight, shares[i] * weight)
+            for i, weight in zip(ids.tolist(), weights.tolist(), strict=True)
+            if weight and i in shares
         ]
         return tuple(sorted(terms, key=lambda term: (-term.product, term.term)))
 
     def refresh(self) -> None:
-        """Recompute document frequencies, idf and all weights from the texts now held."""
-        frequency = np.zeros(len(self._vocabulary))
-        slots = self._rows.slots
-        for slot in slots:
-            frequency[self._rows.row(slot)[0]] += 1
-        self._set_frequencies(frequency, len(slots))
-        self._n_changed = 0
+        """Recompute idf and lengths from the texts now held."""
+        frequency, n_texts = self._frequency.view, len(self)
+        idf = np.log((1 + n_texts) / (1 + frequency)) + 1
+        self._set_idf(np.where(frequency > 0, idf, 0.0))
+        self._n_at_refresh, self._n_changed = n_texts, 0
         self.n_refreshes += 1
-        _LOG.debug("tf-idf refresh %d: %d texts", self.n_refreshes, len(slots))
+        _LOG.debug("tf-idf refresh %d: %d texts", self.n_refreshes, n_texts)
 
     def state(self) -> bytes:
-        """The vocabulary and idf in force, compressed JSON."""
-        seen = np.flatnonzero(self._idf)
-        names = list(self._vocabulary)
-        state = {
-            "idf": {names[i]: self._idf[i] for i in seen.tolist()},
-            "n_at_refresh": self._n_at_refresh,
-            "n_changed": self._n_changed,
-            "n_refreshes": self.n_refreshes,
-        }
-        return zlib.compress(json.dumps(state).encode())
+        """The counters as a line of JSON, then the idf in force by term as compressed JSON."""
+        if self._packed_idf is None:
+            idf = self._idf.view
+            by_term = {self._names[i]: float(idf[i]) for i in np.flatnonzero(idf).tolist()}
+            self._packed_idf = zlib.compress(json.dumps(by_term).encode())
+        counters = {name: getattr(self, attribute) for name, attribute in _COUNTERS.items()}
+        return json.dumps(counters).encode() + b"\n" + self._packed_idf
 
     def restore(self, state: bytes) -> None:
         """Put the idf of `state` in force again."""
-        held = json.loads(zlib.decompress(state))
-        for term in held["idf"]:
-            self._vocabulary.setdefault(term, len(self._vocabulary))
-        self._idf = np.zeros(len(self._vocabulary))
-        for term, idf in held["idf"].items():
-            self._idf[self._vocabulary[term]] = idf
-        self._reweigh()
-        self._n_at_refresh = held["n_at_refresh"]
-        self._n_changed = held["n_changed"]
-        self.n_refreshes = held["n_refreshes"]
+        if state.startswith(b"{"):
+            head, _, packed = state.partition(b"\n")
+            counters, by_term = json.loads(head), json.loads(zlib.decompress(packed))
+        else:
+            # Files of the first version hold one compressed object.
+            counters = json.loads(zlib.decompress(state))
+            by_term = counters["idf"]
+        ids = self._number(by_term)
+        idf = np.zeros(len(self._names))
+        idf[ids] = list(by_term.values())
+        self._set_idf(idf)
+        for name, attribute in _COUNTERS.items():
+            setattr(self, attribute, counters[name])
 
-    def _change(self) -> None:
-        self._n_changed += 1
+    def _clear_rows(self) -> None:
+        self._postings = Postings()
+        self._norms = Growing(np.float64)
+        self._inverse, self._common = Growing(np.float32), Growing(np.float32)
+        self._slots, self._row_of_slot = Growing(np.int32), Growing(np.int64)
+        self._n_dead = 0
+        # Whether row i is slot i throughout, as it is until a text is removed.
+        self._is_in_order = True
+
+    def _row(self, slot: int) -> int:
+        row = int(self._row_of_slot.view[slot]) if 0 <= slot < len(self._row_of_slot) else -1
+        if row < 0:
+            raise KeyError(slot)
+        return row
+
+    def _number(self, words: Collection[str]) -> list[int]:
+        """The words' ids; new words are added to the vocabulary."""
+        vocabulary, names = self._vocabulary, self._names
+        ids = [vocabulary.get(word, -1) for word in words]
+        if -1 in ids:
+            for word in words:
+                if word not in vocabulary:
+                    vocabulary[word] = len(names)
+                    names.append(word)
+            ids = [vocabulary[word] for word in words]
+            self._idf.widen(len(names))
+            self._frequency.widen(len(names))
+            self._is_common.widen(len(names), False)
+        return ids
+
+    def _add_rows(
+        self, slots: Iterable[int], ids: NDArray[np.int32], norms: Floats, common: Floats
+    ) -> None:
+        """Note many rows that have just gone into the postings."""
+        first = len(self._slots)
+        self._slots.extend(slots)
+        rows = np.arange(first, len(self._slots))
+        self._row_of_slot.view[self._slots.view[first:]] = rows
+        self._is_in_order &= bool((self._slots.view[first:] == rows).all())
+        self._frequency.view[:] += np.bincount(ids, minlength=len(self._frequency))
+        self._norms.extend(norms)
+        self._inverse.extend(1.0 / norms)
+        self._common.extend(common)
+
+    def _add_row(self, slot: int, ids: NDArray[np.int32], norm: float, common: float) -> None:
+        row = len(self._slots)
+        self._slots.append(slot)
+        self._row_of_slot.view[slot] = row
+        self._is_in_order &= slot == row
+        self._frequency.view[ids] += 1
+        self._norms.append(norm)
+        self._inverse.append(1.0 / norm)
+        self._common.append(common)
+
+    def _measure(
+        self, n_terms: Iterable[int], ids: NDArray[np.int32], counts: NDArray[np.int32]
+    ) -> tuple[Floats, Floats]:
+        """The lengths of rows (1 for empty ones), and what their common terms have of length 1."""
+        # The same arithmetic for one text as for all, so that a text weighs the same to the last
+        # bit whether it was put now, measured at a refresh, or read back from a file.
+        n_terms = np.asarray(n_terms)
+        squares = counts * self._idf.view[ids]
+        squares *= squares
+        rows = np.repeat(np.arange(len(n_terms)), n_terms)
+        norms = np.sqrt(np.bincount(rows, squares, minlength=len(n_terms)))
+        squares *= self._is_common.view[ids]
+        common = np.sqrt(np.bincount(rows, squares, minlength=len(n_terms)))
+        norms[norms == 0.0] = 1.0
+        return norms, common / norms
+
+    def _set_idf(self, idf: Floats) -> None:
+        self._idf = Growing(np.float64, idf)
+        self._packed_idf = None
+        self._is_common = Growing(np.bool_, (idf > 0) & (idf < 1 - math.log(_COMMON_SHARE)))
+        starts, postings = self._postings.starts, self._postings
+        for first in range(0, len(postings), _BATCH):
+            bounds = starts[first : first + _BATCH + 1]
+            span, some = slice(int(bounds[0]), int(bounds[-1])), slice(first, first + _BATCH)
+            norms, common = self._measure(
+                np.diff(bounds), postings.ids[span], postings.counts[span]
+            )
+            self._norms.view[some], self._inverse.view[some] = norms, 1.0 / norms
+            self._common.view[some] = common
+        self._inverse.view[self._slots.view < 0] = 0.0
+
+    def _sweep(self) -> None:
+        """Number the rows that are left anew."""
+        old, row_of_slot = self._postings, self._row_of_slot
+        slots, norms, common = (
+            part.view.copy() for part in (self._slots, self._norms, self._common)
+        )
+        alive = slots >= 0
+        self._clear_rows()
+        lengths = np.diff(old.starts)
+        is_kept = np.repeat(alive, lengths)
+        self._postings.extend(lengths[alive], old.ids[is_kept], old.counts[is_kept])
+        self._slots.extend(slots[alive])
+        self._norms.extend(norms[alive])
+        self._inverse.extend(1.0 / norms[alive])
+        self._common.extend(common[alive])
+        self._row_of_slot = row_of_slot
+        row_of_slot.view[slots[alive]] = np.arange(len(self._slots))
+        self._is_in_order = False
+
+    def _change(self, n: int) -> None:
+        self._n_changed += n
         if self._n_changed >= max(1.0, REFRESH_SHARE * self._n_at_refresh):
             self.refresh()
-        self._widen()
 
-    def _set_frequencies(self, frequency: np.ndarray, n_texts: int) -> None:
-        with np.errstate(divide="ignore"):
-            idf = np.log((1 + n_texts) / (1 + frequency)) + 1
-        self._idf = np.where(frequency > 0, idf, 0.0)
-        self._n_at_refresh = n_texts
-        self._reweigh()
+    def _encode(self, text: str) -> Query:
+        counts, number_of = count_words(text), self._vocabulary.get
+        ids = np.array([number_of(word, -1) for word in counts], dtype=np.int32)
+        numbers = np.fromiter(counts.values(), np.float64, len(counts))
+        if -1 in ids:
+            is_known = ids >= 0
+            ids, numbers = ids[is_known], numbers[is_known]
+        idf = self._idf.view[ids]
+        shares = numbers * idf
+        shares /= _length(shares) or 1.0
+        return Query(ids, shares * idf, shares)
 
-    def _reweigh(self) -> None:
-        slots = self._rows.slots
-        ids = [self._rows.row(slot)[0] for slot in slots]
-        weights = self._weigh(ids, [self._counts[slot] for slot in slots])
-        self._rows.replace_values(dict(zip(slots, weights, strict=True)))
 
-    def _widen(self) -> None:
-        missing = len(self._vocabulary) - len(self._idf)
-        if missing:
-            self._idf = np.concatenate([self._idf, np.zeros(missing)])
-
-    def _weigh(self, ids: list[np.ndarray], counts: list[np.ndarray]) -> list[np.ndarray]:
-        # The same arithmetic for one text as for all, so that a text weighs the same to the last
-        # bit whether it was put now, reweighed at a refresh, or read back from a file.
-        self._widen()
-        lengths = [len(i) for i in ids]
-        if not sum(lengths):
-            return [np.zeros(0) for _ in ids]
-        weights = np.concatenate(counts) * self._idf[np.concatenate(ids)]
-        rows = np.repeat(np.arange(len(ids)), lengths)
-        norms = np.sqrt(np.bincount(rows, weights * weights, minlength=len(ids)))
-        weights /= np.where(norms > 0, norms, 1.0)[rows]
-        return np.split(weights, np.cumsum(lengths)[:-1])
-
-    def _encode(self, text: str) -> tuple[np.ndarray, np.ndarray]:
-        counts = Counter(tokenize(text))
-        known = [(i, n) for t, n in counts.items() if (i := self._vocabulary.get(t)) is not None]
-        ids = np.array([i for i, _ in known], dtype=np.int32)
-        weights = self._weigh([ids], [np.array([float(n) for _, n in known])])[0]
-        return ids, weights
+def _length(vector: Floats) -> float:
+    # A running sum, as `bincount` makes it: the same to the last bit.
+    return math.sqrt(np.cumsum(vector * vector)[-1]) if len(vector) else 0.0

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rememberer_nb.elements import Task
-from rememberer_nb.envs.tasks import find_task, task_numbers, task_sets
+from rememberer_nb.envs.tasks import development_tasks, find_task, task_numbers, task_sets
 from rememberer_nb.errors import ConfigError, TaskError
 
 
@@ -81,3 +81,14 @@ def test_task_sets_of_an_environment_that_names_none() -> None:
     assert task_numbers("1:3", 5, "own") == (1, 2)
     with pytest.raises(ConfigError, match="tasks should be a range a:b"):
         task_numbers("S0", 700, "own")
+
+
+@pytest.mark.parametrize(("env", "n_tasks"), [("webshop", 727), ("wikihow", 200)])
+def test_development_tasks_are_of_no_named_set(env, n_tasks):
+    found = set(development_tasks(env))
+    assert found and max(found) < n_tasks
+    assert all(found.isdisjoint(numbers) for numbers in task_sets(env).values())
+
+
+def test_an_environment_without_named_sets_has_none():
+    assert list(development_tasks("moon")) == []

@@ -52,3 +52,25 @@ def test_whole_words_of_the_task_pass():
 )
 def test_wrong_labels_get_a_hint(wrong, hint):
     assert hint in CHECKS["01.2"](wrong)
+
+
+def ceiling_of(rewards, n):
+    return sum(max(row[:n], default=0.0) for row in rewards) / len(rewards)
+
+
+def test_the_best_of_the_first_hits_passes():
+    assert CHECKS["01.3"](ceiling_of) is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        (lambda rewards, n: sum(max(r) for r in rewards if r) / len(rewards), "n = 1"),
+        (lambda rewards, n: sum(r[0] for r in rewards if r) / len(rewards), "n = 2"),
+        (lambda rewards, n: sum(max(r[:n]) for r in rewards if r) / 2, "finds nothing"),
+        (lambda rewards, n: None, "n = 1"),
+        (0.5, "a function"),
+    ],
+)
+def test_a_wrong_ceiling_gets_a_hint(wrong, hint):
+    assert hint in CHECKS["01.3"](wrong)

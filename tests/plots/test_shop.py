@@ -11,7 +11,7 @@ import pytest
 
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.plots.base import BLUE
-from rememberer_nb.plots.shop import lambda_shares, pair_scores, reward_parts
+from rememberer_nb.plots.shop import best_of_hits, lambda_shares, pair_scores, reward_parts
 
 FULL = {
     "r_type": 1.0,
@@ -85,3 +85,18 @@ def test_axes_are_taken_and_given_back():
 def test_a_missing_column_is_named():
     with pytest.raises(ConfigError, match="total"):
         pair_scores([{"group": "x"}])
+
+
+def test_the_best_of_the_hits_has_a_line_and_intervals_for_each_metric():
+    rows = [
+        {"n_hits": n, "success_rate": s, "success_low": s - 0.1, "success_high": s + 0.05}
+        | {"mean_reward": r, "reward_low": r - 0.2, "reward_high": r + 0.02}
+        for n, s, r in ((1, 0.4, 0.7), (50, 0.9, 0.95))
+    ]
+    ax = best_of_hits(rows)
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["1", "50"]
+    lines = {c.get_label(): c for c in ax.containers}
+    assert set(lines) == {"mean reward", "success rate"}
+    assert lines["success rate"][0].get_ydata().tolist() == [0.4, 0.9]
+    segments = lines["mean reward"][2][0].get_segments()
+    assert segments[0][:, 1].tolist() == pytest.approx([0.5, 0.72])

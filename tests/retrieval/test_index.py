@@ -88,10 +88,22 @@ def test_each_distinct_task_is_encoded_once() -> None:
 
 def test_a_query_encodes_nothing() -> None:
     made = make(*((f"g{i % 7}", f"o{i}") for i in range(50)))
-    for _ in range(20):
-        list(made.search("g3", "o7", 0.5))
+    for i in range(20):
+        list(made.search(f"g{i % 2}", "o7", 0.5))
+        list(made.search(f"g{i % 2}", "o8", 0.1))
+    # The steps of an episode ask for the same task, which is scored once.
     assert made.task_similarity.n_calls == {"put": 7, "scores": 20}
-    assert made.observation_similarity.n_calls == {"put": 50, "scores": 20}
+    assert made.observation_similarity.n_calls == {"put": 50, "scores": 40}
+
+
+def test_a_change_of_the_tasks_scores_them_anew() -> None:
+    made = make(("red lamp", "a"), ("red chair", "b"))
+    for change in (lambda: made.add(2, "red lamp shade", "c"), lambda: made.remove(0)):
+        list(made.search("red lamp", "a", 1.0))
+        change()
+        found = {s.record_id: s.task_similarity for s in made.search("red lamp", "a", 1.0)}
+        wanted = {0: 1.0, 1: 1 / 3, 2: 2 / 3}
+        assert found == {i: wanted[i] for i in made._slot_of}
 
 
 def test_reads_both() -> None:

@@ -110,6 +110,8 @@ class ToyShop:
 class ScriptedLLM:
     """Gives the same replies in order, again and again."""
 
+    name = "scripted"
+
     def __init__(self, *replies: str):
         self.replies = replies
         self.n_calls = 0

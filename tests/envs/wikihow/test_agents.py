@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from rememberer_nb.assemble import AGENTS, Settings, build_agent, build_env, build_memory
+from rememberer_nb.assemble import OFFLINE_AGENTS, Settings, build_agent, build_env, build_memory
 from rememberer_nb.config import RolloutConfig
 from rememberer_nb.envs.tasks import task_numbers
 from rememberer_nb.rollout import evaluate, run_episode, train
@@ -21,7 +21,7 @@ def env():
 
 
 @pytest.mark.parametrize("llm", ["offline", "offline:able"])
-@pytest.mark.parametrize("name", AGENTS)
+@pytest.mark.parametrize("name", OFFLINE_AGENTS)
 def test_every_agent_runs(env, name: str, llm: str) -> None:
     agent = build_agent(name, env, dataclasses.replace(SETTINGS, llm=llm))
     episodes = evaluate(env, agent, DEVELOPMENT)

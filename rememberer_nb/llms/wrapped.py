@@ -1,0 +1,68 @@
+"""What LLMs have besides `complete`, and LLMs around another LLM.
+
+All of it is optional: an LLM with `name` and `complete` is whole (`protocol.LLM`).
+
+- `settings`: plain values that every request of the LLM shares; part of a recording's key.
+- `interrupt()`: give up the calls under way, from another thread.
+- `close()`: let go of connections and threads.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rememberer_nb.elements import Prompt, Reply
+from rememberer_nb.llms.protocol import LLM
+
+
+def settings_of(llm: LLM) -> dict[str, Any]:
+    """What every request of an LLM shares: its `settings`, or just its name.
+
+    >>> from rememberer_nb.llms import OfflineLLM
+    >>> settings_of(OfflineLLM("webshop"))
+    {'llm': 'offline:novice'}
+    """
+    return getattr(llm, "settings", None) or {"llm": llm.name}
+
+
+def interrupt(llm: LLM) -> None:
+    """Give up an LLM's calls under way, if it can."""
+    getattr(llm, "interrupt", _nothing)()
+
+
+def close(llm: LLM) -> None:
+    """Let go of what an LLM holds, if anything."""
+    getattr(llm, "close", _nothing)()
+
+
+def _nothing() -> None:
+    pass
+
+
+class WrappedLLM:
+    """An LLM around another one, which it passes everything on to."""
+
+    def __init__(self, inner: LLM):
+        self.inner = inner
+
+    @property
+    def name(self) -> str:
+        """The inner LLM's name."""
+        return self.inner.name
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The inner LLM's settings."""
+        return settings_of(self.inner)
+
+    def complete(self, prompt: Prompt, *, seed: int = 0) -> Reply:
+        """The inner LLM's reply."""
+        return self.inner.complete(prompt, seed=seed)
+
+    def interrupt(self) -> None:
+        """Interrupt the inner LLM."""
+        interrupt(self.inner)
+
+    def close(self) -> None:
+        """Close the inner LLM."""
+        close(self.inner)

@@ -1,0 +1,116 @@
+"""One writer per memory file: a lock that ends with its process, however that ends.
+
+The lock is the operating system's, on a file beside the memory (`NAME-lock`), which says who holds
+it. A process that is killed gives it up at once; its lock file stays behind and does no harm.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+
+from rememberer_nb.errors import MemoryFileError
+
+_POLL_S = 0.05
+
+if sys.platform == "win32":  # pragma: no cover
+    import msvcrt
+
+    def _try_lock(file: int) -> None:
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _try_lock(file: int) -> None:
+        # Not the kind of lock that SQLite takes: that one goes when any handle is closed.
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class WriterLock:
+    """The right to write a memory file, held until `release`.
+
+    Parameters
+    ----------
+    path : the memory file; two names of one file are one lock.
+    wait_s : how long to wait for another writer to finish.
+
+    Raises
+    ------
+    MemoryFileError
+        Another writer holds it, or the lock file cannot be made.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     lock = WriterLock(Path(folder, "memory.sqlite"))
+    ...     lock.release()
+    """
+
+    def __init__(self, path: Path, wait_s: float = 0.0):
+        self.path = path
+        target = path.resolve()
+        self._lock_path = target.with_name(target.name + "-lock")
+        self._file: int | None = None
+        deadline = time.monotonic() + wait_s
+        while not self._acquire():
+            if time.monotonic() >= deadline:
+                raise MemoryFileError(
+                    f"cannot be written: {self._holder()} is writing it; open it read-only to "
+                    "look, or give this run a file of its own and merge them later",
+                    path=path,
+                )
+            time.sleep(_POLL_S)
+        self._name_holder()
+
+    def release(self) -> None:
+        """Let others write."""
+        if self._file is None:
+            return
+        file, self._file = self._file, None
+        # Removed while it is held; who waits for the old file sees that it is gone.
+        with contextlib.suppress(OSError):
+            self._lock_path.unlink()
+        os.close(file)
+
+    def __del__(self) -> None:
+        if getattr(self, "_file", None) is not None:
+            self.release()
+
+    def _acquire(self) -> bool:
+        while True:
+            file = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                _try_lock(file)
+            except OSError:
+                os.close(file)
+                return False
+            if self._is_current(file):
+                self._file = file
+                return True
+            os.close(file)
+
+    def _is_current(self, file: int) -> bool:
+        # The last holder may have removed the file between our opening and our locking it.
+        try:
+            return os.fstat(file).st_ino == self._lock_path.stat().st_ino
+        except FileNotFoundError:
+            return False
+
+    def _name_holder(self) -> None:
+        assert self._file is not None
+        # Who holds it is for people only: a full disk must not stop the lock.
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._file, 0)
+            os.write(self._file, f"process {os.getpid()} on {socket.gethostname()}".encode())
+
+    def _holder(self) -> str:
+        try:
+            return self._lock_path.read_text(encoding="utf-8") or "another process"
+        except (OSError, UnicodeDecodeError):
+            return "another process"

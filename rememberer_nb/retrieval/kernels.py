@@ -1,0 +1,37 @@
+"""Which kernels score: the compiled ones of the extra `fast` where they pay, else NumPy's."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+from types import ModuleType
+
+from rememberer_nb.retrieval import plain
+
+SWITCH = "REMEMBERER_NB_FAST"
+# Below this many rows NumPy answers in less time than importing numba takes once.
+MIN_ROWS = 2_000
+
+
+@functools.cache
+def has_compiled() -> bool:
+    """Whether the extra `fast` is installed and `$REMEMBERER_NB_FAST` is not 0.
+
+    >>> isinstance(has_compiled(), bool)
+    True
+    """
+    return os.environ.get(SWITCH) != "0" and importlib.util.find_spec("numba") is not None
+
+
+def kernels(n_rows: int) -> ModuleType:
+    """The module whose functions score that many rows; the results are the same.
+
+    >>> kernels(10).__name__
+    'rememberer_nb.retrieval.plain'
+    """
+    if n_rows < MIN_ROWS or not has_compiled():
+        return plain
+    from rememberer_nb.retrieval import compiled
+
+    return compiled

@@ -1,0 +1,187 @@
+"""A training run noted with its memory: what was asked for, and how far it has come.
+
+The note is written in the same transaction as each episode, so after a crash the two agree, and
+`train(..., resume=True)` knows what is left to do. It goes on with the parameters that it was
+begun with; others are refused, since the memory would be that of no run at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rememberer_nb.agents import Agent, after_episodes
+from rememberer_nb.config import RolloutConfig
+from rememberer_nb.elements import Episode, to_data
+from rememberer_nb.errors import ConfigError
+from rememberer_nb.memory import ExperienceMemory
+
+# Epoch, position in it, task number.
+Job = tuple[int, int, int]
+OnEpisode = Callable[[Episode], None]
+
+
+@dataclass(slots=True)
+class TrainingRun:
+    """A run under way.
+
+    Parameters
+    ----------
+    parameters : plain values that JSON holds; see `describe_run`.
+    first_episode : how many episodes the memory held before.
+    done : the run's episodes so far, in the order in which they were learnt.
+    """
+
+    parameters: dict[str, Any]
+    first_episode: int
+    done: list[Episode]
+
+    def note(self, n_more: int = 0, *, is_finished: bool = False) -> dict[str, Any]:
+        """What `ExperienceMemory.commit` writes with `n_more` episodes."""
+        return {
+            "parameters": self.parameters,
+            "first_episode": self.first_episode,
+            "n_done": len(self.done) + n_more,
+            "is_finished": is_finished,
+        }
+
+
+def describe_run(
+    env_name: str,
+    agent: Agent,
+    tasks: Sequence[int],
+    seed: int,
+    config: RolloutConfig,
+    more: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Everything that a run's outcome depends on, as far as the agent tells; and `more`."""
+    source = getattr(agent, "source", None)
+    parts = {
+        "rlem": agent.rlem,
+        "rollout": config,
+        "retrieval": getattr(source, "retrieval", None),
+        "exemplar": getattr(source, "exemplar", None),
+        "prompt": getattr(agent, "prompt", None),
+        "capacity": None if agent.memory is None else agent.memory.capacity,
+    }
+    described = {
+        "env": env_name,
+        "agent": agent.name,
+        "llm": getattr(getattr(agent, "llm", None), "name", None),
+        "tasks": [int(task) for task in tasks],
+        "seed": int(seed),
+        **{name: to_data(part) for name, part in parts.items()},
+        **(more or {}),
+    }
+    # As it will be read back, so that the two can be compared.
+    return dict(json.loads(json.dumps(described)))
+
+
+def begin_run(
+    memory: ExperienceMemory, parameters: dict[str, Any], *, resume: bool = False
+) -> TrainingRun:
+    """A new run, noted at once, or the one that the memory holds.
+
+    A memory without a run, and without anything learnt, begins one on `resume` too: so the same
+    command starts a job and takes it up again. More epochs than before are allowed.
+
+    Raises
+    ------
+    ConfigError
+        There is no run to resume, its parameters differ, or something else was learnt since.
+    """
+    noted = memory.run
+    if resume and noted is None and memory.n_updates > memory.log_start:
+        raise ConfigError("cannot resume: the memory holds no training run")
+    if not resume or noted is None:
+        run = TrainingRun(parameters, memory.n_episodes, [])
+        memory.commit(run=run.note())
+        return run
+    _check_same(noted["parameters"], parameters)
+    first, n_done = int(noted["first_episode"]), int(noted["n_done"])
+    if memory.n_episodes != first + n_done:
+        raise ConfigError("cannot resume: the memory has learnt from other episodes since")
+    memory.lock()
+    return TrainingRun(parameters, first, memory.episodes(after=first))
+
+
+def batches(
+    tasks: Sequence[int], config: RolloutConfig, solved: Mapping[int, int]
+) -> Iterator[list[Job]]:
+    """The jobs of a training; `solved` (task -> epoch) grows, and counts in the epochs to come."""
+    for epoch in range(config.n_epochs):
+        skipped: frozenset[int] = frozenset()
+        if config.skip_successes:
+            skipped = frozenset(task for task, when in solved.items() if when < epoch)
+        due = [(epoch, i, task) for i, task in enumerate(tasks) if task not in skipped]
+        size = config.batch_size or 1
+        yield from (due[i : i + size] for i in range(0, len(due), size))
+
+
+@dataclass(slots=True)
+class KeptEpisodes:
+    """Episodes that were learnt from: committed, and announced."""
+
+    agent: Agent
+    run: TrainingRun | None
+    on_episode: OnEpisode | None
+    episodes: list[Episode] = field(default_factory=list)
+    solved: dict[int, int] = field(default_factory=dict)
+
+    def take_up(self) -> set[tuple[int, int]]:
+        """Announce what was done before; (epoch, position) of each."""
+        earlier = [] if self.run is None else list(self.run.done)
+        self._announce(earlier)
+        return {(episode.epoch, episode.metadata["position"]) for episode in earlier}
+
+    def add(self, episodes: Sequence[Episode]) -> None:
+        """Commit them together, with what the agent has to say of them."""
+        episodes, stop = after_episodes(self.agent, episodes)
+        memory = self.agent.memory
+        if memory is not None and self.run is None:
+            memory.commit()
+        elif memory is not None and self.run is not None:
+            memory.commit(*episodes, run=self.run.note(len(episodes)))
+            self.run.done.extend(episodes)
+        self._announce(episodes)
+        if stop is not None:
+            raise stop
+
+    def finish(self) -> None:
+        """Note that the run is over."""
+        if self.agent.memory is not None and self.run is not None:
+            self.agent.memory.commit(run=self.run.note(is_finished=True))
+
+    def _announce(self, episodes: Sequence[Episode]) -> None:
+        for episode in episodes:
+            if episode.is_success:
+                self.solved.setdefault(episode.task.number, episode.epoch)
+            self.episodes.append(episode)
+            if self.on_episode is not None:
+                self.on_episode(episode)
+
+
+def _check_same(noted: dict[str, Any], asked: dict[str, Any]) -> None:
+    one, two = _flat(noted), _flat(asked)
+    is_longer = two.get("rollout.n_epochs", 0) >= one.get("rollout.n_epochs", 0)
+    if is_longer:
+        one["rollout.n_epochs"] = two["rollout.n_epochs"]
+    different = [
+        f"{name}: {one.get(name)!r:.60}, now {two.get(name)!r:.60}"
+        for name in sorted(one.keys() | two.keys())
+        if one.get(name) != two.get(name)
+    ]
+    if different:
+        raise ConfigError("cannot resume: the run was begun with other " + "; ".join(different))
+
+
+def _flat(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in parameters.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat

@@ -1,0 +1,57 @@
+"""The bundled recording: small, safe to share, labelled as what it is, and up to date."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from rememberer_nb.llms.recording import read_recording
+from rememberer_nb.resources import data_path
+
+FOLDER = Path(__file__).resolve().parents[2] / "data" / "recordings"
+
+
+@pytest.fixture(scope="module")
+def maker():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(FOLDER))
+        yield importlib.import_module("make_recording")
+
+
+@pytest.fixture(scope="module")
+def path():
+    return data_path("recordings", "random_weights_shop.jsonl")
+
+
+def test_it_can_be_replayed(maker, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["make_recording.py", "--check"])
+    assert maker.main() == 0
+    assert capsys.readouterr().out.startswith("random_weights_shop.jsonl: ")
+
+
+def test_what_it_lacks_is_noticed(maker, path, monkeypatch, tmp_path, capsys):
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    short = tmp_path / path.name
+    short.write_text("".join(lines[:-1]), encoding="utf-8")
+    monkeypatch.setattr(maker, "PATH", short)
+    monkeypatch.setattr("sys.argv", ["make_recording.py", "--check"])
+    assert maker.main() == 1
+    assert "not among the" in capsys.readouterr().err
+
+
+def test_it_is_small_and_says_what_it_is(path):
+    assert path.stat().st_size < 300_000
+    recording = read_recording(path)
+    assert recording.settings["llm"] == "llama.cpp:tiny-random-weights.gguf"
+    replies = [call.reply for call in recording.calls.values()]
+    assert len(replies) == 49
+    assert {reply.model for reply in replies} == {"tiny-random-weights.gguf"}
+    assert all(reply.prompt_tokens > 500 for reply in replies)
+
+
+def test_nothing_in_it_is_secret(path):
+    text = path.read_text(encoding="utf-8")
+    for secret in ("127.0.0.1", "localhost", "api_key", "sk-", "/tmp", "/home", "http"):
+        assert secret not in text

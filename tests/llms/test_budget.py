@@ -1,0 +1,118 @@
+"""Budgets of calls, tokens and money."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from rememberer_nb.agents import PromptingAgent
+from rememberer_nb.config import LLMConfig
+from rememberer_nb.elements import Episode, Prompt, Reply
+from rememberer_nb.errors import BudgetError, LLMResponseError
+from rememberer_nb.llms import make_llm
+from rememberer_nb.llms.budget import Budget, BudgetedLLM, Spent, with_budget
+from rememberer_nb.parallel import Slots
+from rememberer_nb.rollout import evaluate
+from tests.toy import TOY, ScriptedLLM, ToyEnv
+
+PROMPT = Prompt((("user", "hello"),), "hello", 100)
+
+
+class Costly:
+    """Takes 100 + 10 tokens a call."""
+
+    name = "costly"
+
+    def complete(self, prompt: Prompt, *, seed: int = 0) -> Reply:
+        return Reply("go[on]", 100, 10)
+
+
+def count(config: LLMConfig) -> int:
+    llm, n = BudgetedLLM(Costly(), Budget(config)), 0
+    with pytest.raises(BudgetError):
+        while n < 1000:
+            llm.complete(PROMPT)
+            n += 1
+    assert llm.budget.spent == Spent(n, 100 * n, 10 * n)
+    return n
+
+
+def test_calls() -> None:
+    assert count(LLMConfig(budget_calls=7)) == 7
+
+
+def test_tokens_are_never_passed() -> None:
+    # The next call may take 100 + 50: after 8 (880) it fits into 1030, after 9 (990) it does not.
+    assert count(LLMConfig(budget_tokens=1030, max_tokens=50)) == 9
+    assert count(LLMConfig(budget_tokens=1029, max_tokens=50)) == 8
+
+
+def test_money_is_never_passed() -> None:
+    # A call costs 100·1 + 10·2 = 120 millionths, at most 100 + 50·2 = 200.
+    prices = {"input_price": 1.0, "output_price": 2.0, "max_tokens": 50}
+    assert count(LLMConfig(budget_money=560e-6, **prices)) == 4
+    assert count(LLMConfig(budget_money=559e-6, **prices)) == 3
+
+
+def test_the_message_says_what_was_spent() -> None:
+    llm = with_budget(Costly(), LLMConfig(budget_calls=2))
+    llm.complete(PROMPT), llm.complete(PROMPT)
+    with pytest.raises(BudgetError, match=r"budget of 2 calls is used up: after 2 calls with 200 "):
+        llm.complete(PROMPT)
+
+
+def test_failed_calls_count_with_what_they_took() -> None:
+    class Cut:
+        name = "cut"
+
+        def complete(self, prompt: Prompt, *, seed: int = 0) -> Reply:
+            raise LLMResponseError("cut", name="truncated", reply=Reply("go[", 100, 50))
+
+    llm = BudgetedLLM(Cut(), Budget(LLMConfig(budget_calls=5)))
+    with pytest.raises(LLMResponseError):
+        llm.complete(PROMPT)
+    assert llm.budget.spent == Spent(1, 100, 50)
+
+
+def test_threads_share_a_budget() -> None:
+    llm = BudgetedLLM(Costly(), Budget(LLMConfig(budget_calls=50)))
+
+    def call(_: int) -> bool:
+        try:
+            llm.complete(PROMPT)
+        except BudgetError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(call, range(200))) == 50
+
+
+def test_no_budget_no_wrapper() -> None:
+    llm = Costly()
+    assert with_budget(llm, LLMConfig()) is llm
+
+
+def test_the_stand_in_has_a_budget_too() -> None:
+    llm = make_llm("offline", profile="webshop", config=LLMConfig(budget_calls=1))
+    assert (llm.name, llm.budget.config.budget_calls) == ("offline:novice", 1)
+
+
+@pytest.mark.parametrize("n_slots", [1, 3])
+def test_a_run_stops_cleanly(n_slots: int) -> None:
+    """Two steps an episode, five calls: two whole episodes, or one if more were begun."""
+    llm = BudgetedLLM(ScriptedLLM(["go[on]"]), Budget(LLMConfig(budget_calls=5)))
+    agent = PromptingAgent("llm_only", llm, TOY)
+    kept: list[Episode] = []
+    with pytest.raises(BudgetError):
+        evaluate(
+            ToyEnv(max_steps=2),
+            agent,
+            range(4),
+            slots=Slots(n_slots, lambda: ToyEnv(max_steps=2)),
+            on_episode=kept.append,
+        )
+    assert all(len(episode.steps) == 2 for episode in kept)
+    assert llm.budget.spent.n_calls == 5
+    assert len(kept) in ([2] if n_slots == 1 else [1, 2])

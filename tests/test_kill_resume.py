@@ -1,0 +1,100 @@
+"""Training that is killed at 50 random moments, and resumed each time to the identical memory."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rememberer_nb.cli import main
+from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.memory_check import check
+from rememberer_nb.memory_ops import dump
+
+ROOT = Path(__file__).resolve().parent.parent
+N_KILLS = 50
+# What is learnt must depend on all that is kept: corpus statistics, evictions, neighbours.
+RUN = (
+    "train", "--tasks", "S0", "--epochs", "3", "--seed", "5", "--json",
+    "--max-records", "40", "--max-actions", "2",
+)  # fmt: skip
+
+
+def lines_of(path: Path) -> list[str]:
+    with ExperienceMemory.open(path, must_exist=True, read_only=True) as memory:
+        return list(dump(memory))
+
+
+def n_done(path: Path) -> int:
+    """Episodes that a run has finished; -1 before there is a file."""
+    if not path.exists():
+        return -1
+    with ExperienceMemory.open(path, read_only=True) as memory:
+        return memory.n_episodes
+
+
+def start(path: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "rememberer_nb", *RUN, "--memory", str(path), "--resume"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(command, cwd=ROOT, **quiet)
+
+
+def wait_for(path: Path, process: subprocess.Popen[bytes]) -> float:
+    """Until there is a file; the seconds that it took."""
+    began = time.monotonic()
+    while not path.exists() and process.poll() is None:
+        time.sleep(0.001)
+    return time.monotonic() - began
+
+
+def finish(path: Path, capsys: pytest.CaptureFixture[str]) -> dict:
+    """The run resumed to its end, here; what it reports but for the time it took."""
+    assert main([*RUN, "--memory", str(path), "--resume"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    del result["timing"]
+    return result
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_killed_at_random_moments(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    straight = tmp_path / "straight.sqlite"
+    report = finish(straight, capsys)
+    expected = lines_of(straight)
+    assert len(expected) > 150
+
+    # How long a process of its own takes to make the file, and then works on it.
+    timed = tmp_path / "timed.sqlite"
+    process = start(timed)
+    before = wait_for(timed, process)
+    began = time.monotonic()
+    assert process.wait() == 0
+    work = time.monotonic() - began
+    assert lines_of(timed) == expected
+
+    rng = random.Random(20230607)
+    done: list[int] = []
+    for number in range(N_KILLS):
+        path = tmp_path / f"{number}.sqlite"
+        process = start(path)
+        if number % 5 == 0:
+            # Before there is a file, or while it is made.
+            time.sleep(rng.uniform(0.8, 1.1) * before)
+        else:
+            wait_for(path, process)
+            time.sleep(rng.uniform(0.0, work))
+        process.kill()
+        process.wait()
+        done.append(n_done(path))
+        if done[-1] >= 0:
+            assert check(path)["problems"] == []
+        assert finish(path, capsys) == report
+        assert lines_of(path) == expected
+        path.unlink()
+    # The moments were spread over the run, or this has shown nothing.
+    assert len({n for n in done if 0 < n < 30}) >= 8, sorted(done)

@@ -1,0 +1,217 @@
+"""Training runs: stopped anywhere and resumed they are as if nothing had happened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rememberer_nb.agents import PromptingAgent, RandomAgent, rememberer
+from rememberer_nb.config import CapacityConfig, RlemConfig, RolloutConfig
+from rememberer_nb.elements import Episode, Prompt
+from rememberer_nb.errors import ConfigError, MemoryFileError
+from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.memory_check import check
+from rememberer_nb.memory_ops import dump
+from rememberer_nb.parallel import Slots
+from rememberer_nb.rollout import run_episode, train
+from tests.test_rollout import guesses
+from tests.toy import TOY, ScriptedLLM, ToyEnv
+
+LIMITS = CapacityConfig(max_records=4, max_actions=2)
+
+
+class StopsAfter(ScriptedLLM):
+    """Interrupts the run at its n-th call."""
+
+    def __init__(self, n_calls: int):
+        super().__init__(guesses)
+        self.n_left = n_calls
+
+    def complete(self, prompt: Prompt, *, seed: int = 0):
+        self.n_left -= 1
+        if self.n_left < 0:
+            raise KeyboardInterrupt
+        return super().complete(prompt, seed=seed)
+
+
+def run(
+    memory: ExperienceMemory, llm: ScriptedLLM | None = None, *, seed: int = 3, **settings: object
+) -> list[Episode]:
+    config = settings.pop("config", RolloutConfig(n_epochs=3))
+    agent = rememberer(llm or ScriptedLLM(guesses), TOY, memory, rlem=RlemConfig(n_step=2))
+    return train(ToyEnv(), agent, [2, 0, 3], seed=seed, config=config, **settings)
+
+
+def straight(**settings: object) -> tuple[list[str], list[Episode]]:
+    memory = ExperienceMemory(capacity=LIMITS)
+    episodes = run(memory, **settings)
+    return list(dump(memory)), episodes
+
+
+@pytest.mark.parametrize("config", [RolloutConfig(), RolloutConfig(skip_successes=True)])
+def test_stopped_at_every_call_and_resumed(tmp_path: Path, config: RolloutConfig) -> None:
+    expected, episodes = straight(config=config)
+    n_calls = sum(len(episode.steps) for episode in episodes)
+    assert n_calls > 20
+    for n in range(0, n_calls, 5):
+        path = tmp_path / f"{n}.sqlite"
+        with (
+            ExperienceMemory.open(path, capacity=LIMITS) as memory,
+            pytest.raises(KeyboardInterrupt),
+        ):
+            run(memory, StopsAfter(n), config=config)
+        seen: list[Episode] = []
+        with ExperienceMemory.open(path, capacity=LIMITS) as memory:
+            assert not memory.run["is_finished"]
+            found = run(memory, config=config, resume=True, on_episode=seen.append)
+            assert list(dump(memory)) == expected
+            assert found == seen == episodes
+        assert check(path)["problems"] == []
+
+
+def test_stopped_again_and_again(tmp_path: Path) -> None:
+    """At least one episode is finished each time, or it would never end."""
+    expected, _ = straight()
+    path, n_stops, is_over = tmp_path / "m.sqlite", 0, False
+    while not is_over:
+        with ExperienceMemory.open(path, capacity=LIMITS) as memory:
+            try:
+                run(memory, StopsAfter(9), resume=True)
+                is_over = True
+            except KeyboardInterrupt:
+                n_stops += 1
+                assert n_stops < 30
+    assert n_stops > 2
+    with ExperienceMemory.open(path) as memory:
+        assert list(dump(memory)) == expected
+
+
+def test_resumed_in_the_same_memory(tmp_path: Path) -> None:
+    """Ctrl-C in a notebook: the memory stays open, and half an episode is gone."""
+    expected, episodes = straight()
+    with ExperienceMemory.open(tmp_path / "m.sqlite", capacity=LIMITS) as memory:
+        with pytest.raises(KeyboardInterrupt):
+            run(memory, StopsAfter(11))
+        assert memory.n_updates == sum(len(e.steps) for e in memory.episodes()) < 11
+        memory.commit()
+        assert memory.n_updates == len(memory.updates())
+        assert run(memory, resume=True) == episodes
+        assert list(dump(memory)) == expected
+
+
+def test_an_episode_that_is_cut_short_leaves_nothing() -> None:
+    memory = ExperienceMemory(capacity=LIMITS)
+    run(memory)
+    before = list(dump(memory))
+    agent = rememberer(StopsAfter(3), TOY, memory, rlem=RlemConfig(n_step=1))
+    with pytest.raises(KeyboardInterrupt):
+        run_episode(ToyEnv(), agent, 1, learn=True)
+    assert list(dump(memory)) == before
+    # Evaluation learns nothing, so there is nothing to take back.
+    memory.insert("g", "mine")
+    agent = rememberer(StopsAfter(1), TOY, memory)
+    with pytest.raises(KeyboardInterrupt):
+        run_episode(ToyEnv(), agent, 1)
+    assert ("g", "mine") in memory
+
+
+@pytest.mark.parametrize("n_slots", [1, 2])
+def test_whole_batches_are_resumed(tmp_path: Path, n_slots: int) -> None:
+    """A process that is killed has learnt from all of a batch or from none of it."""
+    config = RolloutConfig(batch_size=2)
+    settings = {"config": config, "slots": Slots(n_slots, ToyEnv)}
+    expected, episodes = straight(**settings)
+
+    class Killed(BaseException):
+        pass
+
+    for n_done in (2, 3, 5, 6):
+        seen: list[Episode] = []
+
+        def die(episode: Episode, seen: list = seen, n_done: int = n_done) -> None:
+            seen.append(episode)
+            if len(seen) == n_done:
+                raise Killed
+
+        path = tmp_path / f"{n_done}.sqlite"
+        with ExperienceMemory.open(path, capacity=LIMITS) as memory, pytest.raises(Killed):
+            run(memory, on_episode=die, **settings)
+        with ExperienceMemory.open(path, capacity=LIMITS) as memory:
+            assert run(memory, resume=True, **settings) == episodes
+            assert list(dump(memory)) == expected
+
+
+def test_a_finished_run_is_reported_again_and_may_be_made_longer(tmp_path: Path) -> None:
+    with ExperienceMemory.open(tmp_path / "m.sqlite", capacity=LIMITS) as memory:
+        episodes = run(memory)
+        lines = list(dump(memory))
+        llm = ScriptedLLM(guesses)
+        assert run(memory, llm, resume=True) == episodes
+        assert (llm.prompts, list(dump(memory))) == ([], lines)
+        longer = RolloutConfig(n_epochs=5)
+        expected, more = straight(config=longer)
+        assert run(memory, config=longer, resume=True) == more
+        assert list(dump(memory)) == expected
+        with pytest.raises(ConfigError, match=r"rollout\.n_epochs: 5, now 3"):
+            run(memory, resume=True)
+
+
+def test_a_second_run_on_the_same_memory(tmp_path: Path) -> None:
+    expected = ExperienceMemory(capacity=LIMITS)
+    run(expected)
+    run(expected, seed=4)
+    with ExperienceMemory.open(tmp_path / "m.sqlite", capacity=LIMITS) as memory:
+        run(memory)
+        with pytest.raises(KeyboardInterrupt):
+            run(memory, StopsAfter(15), seed=4)
+        assert len(run(memory, seed=4, resume=True)) == 9
+        assert list(dump(memory)) == list(dump(expected))
+
+
+def test_other_parameters_are_refused(tmp_path: Path) -> None:
+    with ExperienceMemory.open(tmp_path / "m.sqlite", capacity=LIMITS) as memory:
+        with pytest.raises(KeyboardInterrupt):
+            run(memory, StopsAfter(12), parameters={"initial": "E0"})
+        before = list(dump(memory))
+        for changes, problem in (
+            ({}, "initial: 'E0', now None"),
+            ({"parameters": {"initial": "E1"}}, "initial: 'E0', now 'E1'"),
+            ({"parameters": {"initial": "E0"}, "seed": 5}, "seed: 3, now 5"),
+            (
+                {"parameters": {"initial": "E0"}, "config": RolloutConfig(max_steps=9)},
+                r"rollout\.max_steps: 15, now 9",
+            ),
+        ):
+            with pytest.raises(ConfigError, match=f"begun with other .*{problem}"):
+                run(memory, resume=True, **changes)
+        agent = rememberer(ScriptedLLM(guesses), TOY, memory, rlem=RlemConfig(n_step=1))
+        with pytest.raises(ConfigError, match=r"rlem\.n_step: 2, now 1; tasks: "):
+            train(ToyEnv(), agent, [2, 0], seed=3, resume=True, parameters={"initial": "E0"})
+        assert list(dump(memory)) == before
+
+
+def test_what_cannot_be_resumed(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="agent with a memory that keeps episodes"):
+        run(ExperienceMemory(), resume=True, keep_episodes=False)
+    with pytest.raises(ConfigError, match="agent with a memory"):
+        train(ToyEnv(), RandomAgent(TOY), [0], resume=True)
+    memory = ExperienceMemory()
+    run(memory, keep_episodes=False)
+    with pytest.raises(ConfigError, match="holds no training run"):
+        run(memory, resume=True)
+    run(memory)
+    memory.commit(run_episode(ToyEnv(), PromptingAgent("x", ScriptedLLM(guesses), TOY), 0))
+    with pytest.raises(ConfigError, match="learnt from other episodes since"):
+        run(memory, resume=True)
+
+
+def test_two_trainings_of_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "m.sqlite"
+    with ExperienceMemory.open(path) as one, ExperienceMemory.open(path) as two:
+        one.lock()
+        llm = ScriptedLLM(guesses)
+        with pytest.raises(MemoryFileError, match="is writing it"):
+            run(two, llm)
+        # Before any work, and any money, was spent.
+        assert llm.prompts == []
