@@ -15,12 +15,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rememberer_nb.compare_commands import add_compare_commands
+from rememberer_nb.commands.comparing import add_compare_commands
+from rememberer_nb.commands.loop import add_loop_commands
+from rememberer_nb.commands.memories import add_memory_commands
+from rememberer_nb.commands.pools import add_pool_commands
+from rememberer_nb.commands.webshop import add_webshop_commands
 from rememberer_nb.errors import ConfigError, RemembererError, TaskError
-from rememberer_nb.loop_commands import add_loop_commands
-from rememberer_nb.memory_commands import add_memory_commands
-from rememberer_nb.pool_commands import add_pool_commands
-from rememberer_nb.webshop_commands import add_webshop_commands
 
 Command = Callable[[argparse.Namespace], dict[str, Any]]
 

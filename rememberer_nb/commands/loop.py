@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rememberer_nb.commands.llm_options import add_llm_options, llm_config, llm_spec, recorded_spec
+from rememberer_nb.commands.memory_options import add_memory_options, memory_settings
 from rememberer_nb.errors import ConfigError, LLMStopError
-from rememberer_nb.llm_options import add_llm_options, llm_config, llm_spec, recorded_spec
-from rememberer_nb.memory_options import add_memory_options, memory_settings
 
 
 @dataclass(frozen=True, slots=True)
