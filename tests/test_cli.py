@@ -95,9 +95,7 @@ def test_train_then_evaluate_on_the_memory(capsys, tmp_path: Path) -> None:
         capsys, "train", "--tasks", "500:502", "--epochs", "1", "--memory", path, "--seed", "0"
     )
     before = Path(path).read_bytes()
-    result = run_json(
-        capsys, "evaluate", "--tasks", "100,101", "--seeds", "0:2", "--memory", path
-    )
+    result = run_json(capsys, "evaluate", "--tasks", "100,101", "--seeds", "0:2", "--memory", path)
     assert (result["n_episodes"], result["seeds"]) == (4, [0, 1])
     assert Path(path).read_bytes() == before
     stats = run_json(capsys, "memory", "stats", path)

@@ -16,7 +16,7 @@ import numpy as np
 from rememberer_nb.retrieval.plain import REST_SHARE
 
 # Below this many rows it is quicker to score them all.
-MIN_SHORTLISTED = 500
+MIN_SHORTLISTED = 3_000
 _EMPTY = -1
 _GROUP = 32
 
@@ -90,21 +90,26 @@ def sum_some(table, rows, query):
 
 
 @_compiled
-def _find_terms(table, segment, ids, spans):
-    """Where the postings of each term begin and end in a segment, into `spans` of shape (n, 2)."""
+def _find_terms(table, segment, ids, ascending, is_used, spans):
+    """Where the postings of each used term lie in a segment, into `spans` of shape (n, 2).
+
+    `ascending` are the places of `ids` in ascending order, so that each search begins where the
+    last one ended.
+    """
     first, stop = table.segment_terms[segment], table.segment_terms[segment + 1]
-    for i in range(len(ids)):
-        low, high = first, stop
-        while low < high:
-            middle = (low + high) // 2
-            if table.terms[middle] < ids[i]:
-                low = middle + 1
-            else:
-                high = middle
-        if low < stop and table.terms[low] == ids[i]:
-            spans[i, 0], spans[i, 1] = table.term_starts[low], table.term_starts[low + 1]
-        else:
-            spans[i, 0], spans[i, 1] = 0, 0
+    for i in ascending:
+        spans[i, 0], spans[i, 1] = 0, 0
+        if is_used[i]:
+            low, high = first, stop
+            while low < high:
+                middle = (low + high) // 2
+                if table.terms[middle] < ids[i]:
+                    low = middle + 1
+                else:
+                    high = middle
+            first = low
+            if low < stop and table.terms[low] == ids[i]:
+                spans[i, 0], spans[i, 1] = table.term_starts[low], table.term_starts[low + 1]
 
 
 @_compiled
@@ -112,8 +117,9 @@ def sum_rows(table, query):
     """As `plain.sum_rows`."""
     sums = np.zeros(len(table.starts) - 1)
     spans = np.zeros((len(query.ids), 2), dtype=np.int64)
+    ascending, is_used = np.argsort(query.ids), np.ones(len(query.ids), dtype=np.bool_)
     for segment in range(len(table.segment_rows) - 1):
-        _find_terms(table, segment, query.ids, spans)
+        _find_terms(table, segment, query.ids, ascending, is_used, spans)
         here = sums[table.segment_rows[segment] : table.segment_rows[segment + 1]]
         for i in range(len(query.ids)):
             weight = query.weights[i]
@@ -139,8 +145,8 @@ def _raise(best, total):
 
 
 @_compiled
-def _choose_terms(search, spans, lacking, is_used):
-    """As in `plain`, of the terms that the segment holds."""
+def _choose_terms(search, lacking, is_used):
+    """As in `plain`; the terms to use go into `is_used`."""
     query = search.query
     is_used[:] = True
     room = (REST_SHARE * lacking) ** 2
@@ -149,23 +155,21 @@ def _choose_terms(search, spans, lacking, is_used):
         square = query.shares[i] ** 2
         if not lacking > 0.0 or of_common + of_others + square > room:
             break
-        if spans[i, 0] < spans[i, 1]:
-            is_used[i] = False
-            if search.is_common[i]:
-                of_common += square
-            else:
-                of_others += square
+        is_used[i] = False
+        if search.is_common[i]:
+            of_common += square
+        else:
+            of_others += square
     return np.sqrt(of_common), np.sqrt(of_others)
 
 
 @_compiled
-def _add_up(table, spans, is_used, weights, sums):
+def _add_up(table, spans, weights, sums):
     sums[:] = np.float32(0.0)
     for i in range(len(weights)):
-        if is_used[i]:
-            weight = np.float32(weights[i])
-            for place in range(spans[i, 0], spans[i, 1]):
-                sums[table.locals[place]] += weight * np.float32(table.local_counts[place])
+        weight = np.float32(weights[i])
+        for place in range(spans[i, 0], spans[i, 1]):
+            sums[table.locals[place]] += weight * np.float32(table.local_counts[place])
 
 
 @_compiled
@@ -194,6 +198,12 @@ def _part(known, row):
     """The known part of a row's total; NaN if the row is dead."""
     slot = known.slots[row]
     return known.parts[known.part_of_slot[slot]] if slot >= 0 else np.nan
+
+
+@_compiled
+def _is_wide(table, row):
+    place = np.searchsorted(table.wide, row) if len(table.wide) else 0
+    return place < len(table.wide) and table.wide[place] == row
 
 
 @_compiled
@@ -233,22 +243,23 @@ def _score_open(search, terms, products, best, open_rows, bounds, low):
 def _bound(search, segment, lacking, room, rows, bounds, low):
     """The rows of a segment that can reach the best, and the bounds of their totals.
 
-    `room` is (spans, is_used, sums) to work in; `low` receives totals that are reached for sure.
+    `room` is (ascending, is_used, spans, sums) to work in; `low` receives totals that are reached
+    for sure.
     """
-    spans, is_used, sums = room
+    ascending, is_used, spans, sums = room
     known, share = search.known, 1 - search.known.weight
     first, stop = search.table.segment_rows[segment], search.table.segment_rows[segment + 1]
-    _find_terms(search.table, segment, search.query.ids, spans)
-    of_common, of_others = _choose_terms(search, spans, lacking, is_used)
+    of_common, of_others = _choose_terms(search, lacking, is_used)
+    _find_terms(search.table, segment, search.query.ids, ascending, is_used, spans)
     here, common = sums[: stop - first], search.common[first:stop]
-    _add_up(search.table, spans, is_used, search.query.weights, here)
+    _add_up(search.table, spans, search.query.weights, here)
     least = lacking - of_others
     n_places = _reaching(here, search.inverse[first:stop], common, of_common, least, rows)
     n = 0
     for i in range(n_places):
         place = rows[i]
         part = _part(known, first + place)
-        if part < known.listed_from:
+        if part < known.listed_from and not _is_wide(search.table, first + place):
             cosine = np.float64(here[place]) * search.inverse[first + place]
             rest = of_others + of_common * common[place]
             _raise(low, known.weight * part + share * min(1.0, cosine))
@@ -273,8 +284,9 @@ def shortlist(search, n):
     n_found = _score_given(search, terms, products, best, found_rows, found_sums)
     found_rows, found_sums = found_rows[:n_found], found_sums[:n_found]
     room = (
-        np.zeros((len(query.ids), 2), dtype=np.int64),
+        np.argsort(query.ids),
         np.ones(len(query.ids), dtype=np.bool_),
+        np.zeros((len(query.ids), 2), dtype=np.int64),
         np.empty(longest, dtype=np.float32),
     )
     rows, bounds = np.empty(longest, dtype=np.int64), np.empty(longest)

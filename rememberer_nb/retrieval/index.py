@@ -14,7 +14,7 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,8 +23,7 @@ from rememberer_nb.retrieval.similarity import Probe, Similarity, text_to_compar
 from rememberer_nb.retrieval.tasks import TaskTable
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(NamedTuple):
     """A record's score for a query."""
 
     record_id: int
@@ -260,7 +259,7 @@ class _Shortlist(Iterator[Scored]):
             self.finish()
             return
         self._ready.extend(hits[self._n_ready :])
-        self._n_ready, self._n = len(hits), 4 * self._n
+        self._n_ready, self._n = len(hits), 4 * len(hits)
 
 
 def _put_many(similarity: Similarity, slots: list[int], texts: list[str]) -> None:

@@ -10,8 +10,8 @@ from types import ModuleType
 from rememberer_nb.retrieval import plain
 
 SWITCH = "REMEMBERER_NB_FAST"
-# Below this many rows NumPy answers in less time than importing numba takes once.
-MIN_ROWS = 2_000
+# So few rows are not worth the second or two that loading compiled code takes once.
+MIN_ROWS = 256
 
 
 @functools.cache

@@ -155,6 +155,8 @@ def _bound(search: Search, segment: int, lacking: float, n: int) -> tuple[Rows, 
     rest = of_others + of_common * search.common[first:stop]
     rows = np.flatnonzero(cosines + rest >= lacking)
     rows = rows[known.slots[first + rows] >= 0]
+    if len(table.wide):
+        rows = rows[~np.isin(first + rows, table.wide)]
     parts = _parts(known, first + rows)
     is_open = parts < known.listed_from
     rows, parts = rows[is_open], known.weight * parts[is_open]
@@ -175,15 +177,21 @@ def _choose_terms(search: Search, lacking: float) -> tuple[NDArray[np.bool_], fl
     others = search.order[:n_others]
     is_used[others] = False
     of_common = squares[:n_others][search.is_common[others]].sum()
-    return is_used, float(np.sqrt(of_common)), float(np.sqrt(max(0.0, squares[:n_others].sum() - of_common)))
+    return (
+        is_used,
+        float(np.sqrt(of_common)),
+        float(np.sqrt(max(0.0, squares[:n_others].sum() - of_common))),
+    )
 
 
 def _find_terms(table: Table, segment: int, ids: NDArray[np.int32]) -> tuple[Rows, Rows]:
     """The entries in `table.terms` of the ids that a segment holds, and the places of these ids."""
     low, high = table.segment_terms[segment : segment + 2]
     terms = table.terms[low:high]
+    if not len(terms):
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     found = np.searchsorted(terms, ids)
-    held = np.flatnonzero(terms[np.minimum(found, len(terms) - 1)] == ids) if len(terms) else found
+    held = np.flatnonzero(terms[np.minimum(found, len(terms) - 1)] == ids)
     return low + found[held], held
 
 

@@ -33,7 +33,8 @@ class Table(NamedTuple):
     Row r has the terms `ids[starts[r]:starts[r + 1]]` and their `counts`; segment s holds the rows
     from `segment_rows[s]` up to `segment_rows[s + 1]` and the entries from `segment_terms[s]` of
     `terms` (ascending within a segment), whose postings lie from `term_starts` on in `locals`
-    (row minus first row) and `local_counts`. `loose` rows are in no segment.
+    (row minus first row) and `local_counts`. The rows `wide` are left out there; `loose` are these
+    and the ones behind the last segment.
     """
 
     starts: NDArray[np.int64]
@@ -45,6 +46,7 @@ class Table(NamedTuple):
     term_starts: NDArray[np.int64]
     locals: NDArray[np.uint16]
     local_counts: NDArray[np.uint8]
+    wide: NDArray[np.int64]
     loose: NDArray[np.int64]
 
 
@@ -129,13 +131,14 @@ class Postings:
         table = self._table
         if table is None:
             loose = np.arange(self._n_packed, len(self))
+            wide = loose[:0]
             if self._wide and self._wide[0] < self._n_packed:
-                wide = [row for row in self._wide if row < self._n_packed]
+                wide = np.array([row for row in self._wide if row < self._n_packed])
                 loose = np.concatenate([wide, loose])
             table = self._table = Table(
                 self.starts, self.ids, self.counts, self._segment_rows.view,
                 self._segment_terms.view, self._terms.view, self._term_starts.view,
-                self._locals.view, self._local_counts.view, loose,
+                self._locals.view, self._local_counts.view, wide, loose,
             )  # fmt: skip
         return table
 

@@ -15,6 +15,7 @@ import math
 import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
+from itertools import repeat
 from types import ModuleType
 
 import numpy as np
@@ -137,7 +138,9 @@ class TfidfSimilarity:
         """Cosine with each slot, ndarray of shape (n_slots,), in [0, 1]."""
         if not len(self):
             return np.zeros(len(self._row_of_slot))
-        sums = self.scorer(len(self._postings)).sum_rows(self._postings.table(), self._encode(query))
+        sums = self.scorer(len(self._postings)).sum_rows(
+            self._postings.table(), self._encode(query)
+        )
         sums /= self._norms.view
         np.minimum(sums, 1.0, out=sums)
         if self._is_in_order:
@@ -333,11 +336,13 @@ class TfidfSimilarity:
             self.refresh()
 
     def _encode(self, text: str) -> Query:
-        counts, number_of = count_words(text), self._vocabulary.get
-        ids = np.array([number_of(word, -1) for word in counts], dtype=np.int32)
+        counts, n = count_words(text), len(self._names)
+        # New words get the number n, which is nobody's.
+        found = map(self._vocabulary.get, counts, repeat(n))
+        ids = np.fromiter(found, np.int32, len(counts))
         numbers = np.fromiter(counts.values(), np.float64, len(counts))
-        if -1 in ids:
-            is_known = ids >= 0
+        is_known = ids < n
+        if not is_known.all():
             ids, numbers = ids[is_known], numbers[is_known]
         idf = self._idf.view[ids]
         shares = numbers * idf

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -158,6 +161,87 @@ def test_products_sum_to_the_cosine(corpus: list[str], query: str) -> None:
     for slot, score in enumerate(similarity.scores(query)):
         terms = similarity.explain(query, slot)
         assert sum(term.product for term in terms) == pytest.approx(score, abs=1e-12)
+
+
+@given(st.lists(texts, max_size=40), texts)
+def test_many_at_once_are_the_same(corpus: list[str], query: str) -> None:
+    """Put together or one by one, to the last bit; statistics are brought up to date once."""
+    one_by_one, together = filled(corpus), TfidfSimilarity()
+    together.put_many(range(len(corpus)), corpus)
+    assert together.n_refreshes <= 1
+    one_by_one.refresh()
+    together.refresh()
+    for asked in (query, *corpus[:2]):
+        assert together.scores(asked).tolist() == one_by_one.scores(asked).tolist()
+    assert together._frequency.view.tolist() == one_by_one._frequency.view.tolist()
+
+
+def test_a_taken_slot_is_refused() -> None:
+    similarity = filled(["red lamp", "blue chair"])
+    with pytest.raises(ValueError, match="slot 1 is taken"):
+        similarity.put(1, "oak desk")
+    with pytest.raises(ValueError, match="slot 0 is taken"):
+        similarity.put_many([2, 0], ["oak desk", "chair"])
+    with pytest.raises(KeyError):
+        similarity.remove(5)
+    assert len(similarity) == 2
+
+
+def test_removed_texts_are_swept_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full memory that goes on learning does not grow."""
+    monkeypatch.setattr("rememberer_nb.retrieval.tfidf._MIN_DEAD", 8)
+    similarity = filled([f"text number{i}" for i in range(100)])
+    for i in range(100, 1000):
+        similarity.remove(i - 100)
+        similarity.put(i, f"text number{i}")
+        assert len(similarity) == 100
+        assert len(similarity._postings) <= 140
+    similarity.refresh()
+    assert similarity.scores("number950")[950] == pytest.approx(
+        sklearn_scores([f"text number{i}" for i in range(900, 1000)], "number950")[50]
+    )
+
+
+def test_states_of_the_first_format_are_read() -> None:
+    similarity = filled(["red lamp", "blue chair"])
+    twin = filled(["red lamp", "blue chair", "chair"])
+    first = {
+        "idf": {"red": 2.0, "lamp": 1.0},
+        "n_at_refresh": 7,
+        "n_changed": 1,
+        "n_refreshes": 3,
+    }
+    twin.restore(zlib.compress(json.dumps(first).encode()))
+    assert twin.scores("lamp").tolist() == pytest.approx([1 / math.sqrt(5), 0, 0])
+    assert (twin.n_refreshes, twin._n_changed) == (3, 1)
+    similarity.restore(twin.state())
+    assert similarity.scores("lamp red")[0] == pytest.approx(1)
+    assert similarity.state() == twin.state()
+
+
+def test_opening_a_memory_replays_no_refreshes(tmp_path: Path) -> None:
+    with ExperienceMemory.open(tmp_path / "memory.db") as memory:
+        for i in range(1000):
+            memory.insert(f"task {i // 10}", f"page number{i}")
+        memory.commit()
+        wanted = [(hit.record.observation, hit.total) for hit in memory.retrieve("task 3", "page")]
+        n_refreshes = memory._index.observation_similarity.n_refreshes
+    refreshes: list[int] = []
+    refresh = TfidfSimilarity.refresh
+
+    def counting(self: TfidfSimilarity) -> None:
+        refreshes.append(len(self))
+        refresh(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TfidfSimilarity, "refresh", counting)
+        with ExperienceMemory.open(tmp_path / "memory.db") as memory:
+            assert len(refreshes) <= 2
+            found = [
+                (hit.record.observation, hit.total) for hit in memory.retrieve("task 3", "page")
+            ]
+            assert found == wanted
+            assert memory._index.observation_similarity.n_refreshes == n_refreshes
 
 
 def test_nothing_held() -> None:
