@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rememberer_nb.config import CapacityConfig, RetrievalConfig
@@ -136,6 +137,16 @@ class RecordTable:
             )
             for rank, scored in enumerate(held)
         )
+
+    @contextmanager
+    def visiting(self, record_id: int) -> Iterator[None]:
+        """Inside, a visit to the record that is still to be learnt counts where hits tie."""
+        n_visits = self._records[record_id].n_visits
+        self._index.set_visits(record_id, n_visits + 1)
+        try:
+            yield
+        finally:
+            self._index.set_visits(record_id, n_visits)
 
     def explain(self, hit: Hit) -> Explanation:
         """The terms that two texts share, with the products that sum to each similarity.

@@ -163,7 +163,8 @@ class EpisodeLearner:
         target = n_step_return(rewards, config.gamma)
         source = _Source()
         if plan.is_bootstrapped:
-            source = self._source(self._transitions[plan.stop - 1].next_observation, table)
+            after = self._transitions[plan.stop - 1].next_observation
+            source = self._source(after, table, record_id)
             assert source.value is not None
             target += config.gamma ** len(rewards) * source.value
         q_before, n_before = value.tables[table]
@@ -204,13 +205,18 @@ class EpisodeLearner:
         assert value is not None
         return record_id, value
 
-    def _source(self, observation: str, table: int) -> _Source:
-        """The value of o_{i+n}, or of what is most similar to it and stands in for it."""
+    def _source(self, observation: str, table: int, visited_id: int) -> _Source:
+        """The value of o_{i+n}, or of what is most similar to it and stands in for it.
+
+        Of equally similar records the one with more visits stands in, and the visit that is being
+        learnt counts already.
+        """
         record = self.memory.find(self.task, observation)
         if record is not None:
             return _Source(_bootstrap_value(record, table), record.record_id)
         n = self.config.n_neighbours if self.config.stand_in == "kernel" else 1
-        hits = list(itertools.islice(self.memory.retrieve(self.task, observation, n), n))
+        with self.memory.visiting(visited_id):
+            hits = list(itertools.islice(self.memory.retrieve(self.task, observation, n), n))
         nearest = hits[0].record
         if len(hits) == 1:
             return _Source(_bootstrap_value(nearest, table), nearest.record_id, True)

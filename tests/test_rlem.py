@@ -233,8 +233,37 @@ def test_another_task_is_a_stand_in_not_the_record() -> None:
     learn_episode(memory, "other", [Transition("q", "b", 1.0, "end", terminated=True)])
     update = learn_episode(memory, "g", episode([0.0, 0.0], "pqr"), config=RlemConfig(n_step=1))[0]
     assert update.is_stand_in
-    # p itself (same task, other page) and the other task's q tie at 0.5; q has been visited.
+    # p itself (same task, other page) and the other task's q tie at 0.5 with a visit each, that to p
+    # being the one that is learnt; q came first.
     assert update.bootstrap_value == 1.0
+
+
+def test_the_visit_being_learnt_counts_where_stand_ins_tie() -> None:
+    def learn(page: str, reward: float = 0.0, after: str = "end", *, ends: bool = True) -> Update:
+        step = Transition(page, "a", reward, after, terminated=ends)
+        steps = [step] if ends else [step, Transition(after, "a", 0.0, "end", terminated=True)]
+        return learn_episode(memory, "g", steps, config=RlemConfig(n_step=1))[0]
+
+    memory = ExperienceMemory(WORDWISE)
+    for page, reward in (("x one", 1.0), ("x one", 0.5), ("x two", 0.0), ("x two", 0.5)):
+        learn(page, reward)
+    # Both have two visits, and "x one" came first. But the visit to "x two" that is being learnt is
+    # its third, so it stands in for "x new" itself, with 0.25 and not with 0.75.
+    update = learn("x two", after="x new", ends=False)
+    assert update.bootstrap_record_id == memory.find("g", "x two").record_id
+    assert (update.target, update.q_after) == (0.25, 0.25)
+    # So counted "x one" draws level, and came first.
+    update = learn("x one", after="x newer", ends=False)
+    assert update.bootstrap_record_id == memory.find("g", "x one").record_id
+
+
+def test_a_visit_that_is_learnt_is_counted_once() -> None:
+    memory = ExperienceMemory(WORDWISE)
+    learn_episode(memory, "g", episode([0.0, 0.0], "xyz"), config=RlemConfig(n_step=1))
+    assert {record.observation: record.n_visits for record in memory} == {"x": 1, "y": 1}
+    with memory.visiting(0):
+        assert next(memory.retrieve("g", "nothing")).record.record_id == 0
+    assert [hit.record.record_id for hit in memory.retrieve("g", "nothing")] == [0, 1]
 
 
 def test_a_page_that_leads_to_itself_bootstraps_from_at_least_zero() -> None:
