@@ -233,8 +233,8 @@ def test_another_task_is_a_stand_in_not_the_record() -> None:
     learn_episode(memory, "other", [Transition("q", "b", 1.0, "end", terminated=True)])
     update = learn_episode(memory, "g", episode([0.0, 0.0], "pqr"), config=RlemConfig(n_step=1))[0]
     assert update.is_stand_in
-    # p itself (same task, other page) and the other task's q tie at 0.5 with a visit each, that to p
-    # being the one that is learnt; q came first.
+    # p itself (same task, other page) and the other task's q tie at 0.5 with a visit each, the one
+    # to p being the one that is learnt; q came first.
     assert update.bootstrap_value == 1.0
 
 
