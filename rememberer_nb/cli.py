@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _show(args: argparse.Namespace, result: dict[str, Any]) -> None:
+    if isinstance(result.get("lines"), Iterator):
+        _show_lines(args, result)
+        return
     if args.json:
         shown = {key: value for key, value in result.items() if key != "text"}
         _print(json.dumps(shown, ensure_ascii=False, allow_nan=False))
@@ -68,6 +71,20 @@ def _show(args: argparse.Namespace, result: dict[str, Any]) -> None:
             _print(f"{key}: " + ", ".join(f"{k} {_number(v)}" for k, v in value.items()))
         else:
             _print(f"{key}: {_number(value)}")
+
+
+def _show_lines(args: argparse.Namespace, result: dict[str, Any]) -> None:
+    """Lines of JSON that are made as they are printed: there may be more of them than RAM."""
+    lines = result.pop("lines")
+    if not args.json:
+        for line in lines:
+            _print(line)
+        return
+    rest = json.dumps(result, allow_nan=False)
+    sys.stdout.write('{"lines": [')
+    for number, line in enumerate(lines):
+        sys.stdout.write((", " if number else "") + line)
+    sys.stdout.write("], " + rest[1:] + "\n")
 
 
 def _print(text: str) -> None:

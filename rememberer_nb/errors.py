@@ -55,6 +55,7 @@ class DataError(RemembererError):
     """
 
     def __init__(self, problem: str, *, path: str | Path | None = None, field: str | None = None):
+        self.problem = problem
         self.path = None if path is None else Path(path)
         self.field = field
         where = ": ".join(str(part) for part in (path, field) if part is not None)

@@ -1,7 +1,8 @@
 """One writer per memory file: a lock that ends with its process, however that ends.
 
 The lock is the operating system's, on a file beside the memory (`NAME-lock`), which says who holds
-it. A process that is killed gives it up at once; its lock file stays behind and does no harm.
+it. A process that is killed gives it up at once; its lock file stays behind and does no harm. A
+child made by `fork` does not hold its parent's lock, and cannot give it up.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import socket
 import sys
 import time
+import weakref
 from pathlib import Path
 
 from rememberer_nb.errors import MemoryFileError
@@ -29,6 +31,9 @@ else:
     def _try_lock(file: int) -> None:
         # Not the kind of lock that SQLite takes: that one goes when any handle is closed.
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+_held: weakref.WeakSet[WriterLock] = weakref.WeakSet()
 
 
 class WriterLock:
@@ -67,6 +72,23 @@ class WriterLock:
                 )
             time.sleep(_POLL_S)
         self._name_holder()
+        _held.add(self)
+
+    def renew(self) -> None:
+        """Make sure that it is held still: its file may have been deleted meanwhile.
+
+        Raises `MemoryFileError` if another one has become the writer since.
+        """
+        if self._file is not None and self._is_current(self._file):
+            return
+        self.release()
+        if not self._acquire():
+            raise MemoryFileError(
+                f"cannot be written: its lock file was deleted, and {self._holder()} is writing it "
+                "now",
+                path=self.path,
+            )
+        self._name_holder()
 
     def release(self) -> None:
         """Let others write."""
@@ -74,9 +96,16 @@ class WriterLock:
             return
         file, self._file = self._file, None
         # Removed while it is held; who waits for the old file sees that it is gone.
-        with contextlib.suppress(OSError):
-            self._lock_path.unlink()
+        if self._is_current(file):
+            with contextlib.suppress(OSError):
+                self._lock_path.unlink()
         os.close(file)
+
+    def leave_to_parent(self) -> None:
+        """In a forked child: the parent holds the lock, and nobody once the parent is gone."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
     def __del__(self) -> None:
         if getattr(self, "_file", None) is not None:
@@ -98,7 +127,7 @@ class WriterLock:
     def _is_current(self, file: int) -> bool:
         # The last holder may have removed the file between our opening and our locking it.
         try:
-            return os.fstat(file).st_ino == self._lock_path.stat().st_ino
+            return os.path.samestat(os.fstat(file), self._lock_path.stat())
         except FileNotFoundError:
             return False
 
@@ -114,3 +143,12 @@ class WriterLock:
             return self._lock_path.read_text(encoding="utf-8") or "another process"
         except (OSError, UnicodeDecodeError):
             return "another process"
+
+
+def _leave_all_to_parent() -> None:
+    for lock in list(_held):
+        lock.leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_all_to_parent)

@@ -7,7 +7,7 @@ RLEM (`rememberer_nb.rlem`) decides the values, this module keeps them.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rememberer_nb.config import CapacityConfig, RetrievalConfig
-from rememberer_nb.elements import Episode, Update
+from rememberer_nb.elements import Episode, Record, Update
 from rememberer_nb.errors import ConfigError, MemoryFileError, RemembererError
 from rememberer_nb.record_table import RecordTable
 from rememberer_nb.retrieval import Similarity
-from rememberer_nb.store import GENERATION_KEY, Store
+from rememberer_nb.store import HEAD_KEY, RUN_KEY, Store
+from rememberer_nb.store_format import Head, StoredRecord
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_RUN_KEY = "run"
 
 
 class ExperienceMemory(RecordTable):
@@ -112,8 +111,8 @@ class ExperienceMemory(RecordTable):
             self.rollback()
             return False
         before = (self._n_commits, self._next_update, self._next_record)
-        self._store.reopen()
-        self._load()
+        if self._store.reopen() or self._is_dirty or not self._is_whole:
+            self._load()
         return before != (self._n_commits, self._next_update, self._next_record)
 
     def rollback(self) -> None:
@@ -154,21 +153,29 @@ class ExperienceMemory(RecordTable):
 
         Of a memory that another process writes, as much as this one has loaded.
         """
+        return list(self.each_update(record_id, action))
+
+    def each_update(
+        self, record_id: int | None = None, action: str | None = None
+    ) -> Iterator[Update]:
+        """As `updates`, one at a time."""
         # SQLite finds nothing for the integers of numpy, which a frame's columns hold.
         record_id = None if record_id is None else int(record_id)
         n_stored = self._next_update - len(self._log)
-        stored = self._store.load_updates(record_id, action)
-        pending = [
-            update
-            for update in self._log
-            if (record_id is None or update.record_id == record_id)
-            and (action is None or update.action == action)
-        ]
-        return [*(update for update in stored if update.update_id < n_stored), *pending]
+        for update in self._store.load_updates(record_id, action):
+            if update.update_id < n_stored:
+                yield update
+        for update in tuple(self._log):
+            if record_id in (None, update.record_id) and action in (None, update.action):
+                yield update
 
     def episodes(self, after: int = 0) -> list[Episode]:
         """The episodes that were committed, in order, without the first `after`."""
-        return list(self._store.load_episodes(after, self._n_episodes + 1))
+        return list(self.each_episode(after))
+
+    def each_episode(self, after: int = 0) -> Iterator[Episode]:
+        """As `episodes`, one at a time."""
+        return self._store.load_episodes(after, self._n_episodes + 1)
 
     def episode(self, number: int) -> Episode:
         """The episode of that number, which counts from 1; `LookupError` if there is none."""
@@ -295,25 +302,28 @@ class ExperienceMemory(RecordTable):
         self._clear(f_g, f_o)
         self._n_commits = self._n_episodes = 0
         self._run: dict[str, Any] | None = None
-        n_tables = self.n_tables
         with self._store.reading():
-            meta = self._store.get_meta(GENERATION_KEY)
-            held = None if meta is None else dict(json.loads(meta))
-            if held is not None:
-                n_tables = held["n_tables"]
-            if held is not None and n_tables == self.n_tables:
-                self._load_all(held)
+            head = self._store.load_head()
+            if head.n_commits or head.next_record:
+                self._check_tables(head.n_tables)
+            self._load_all(head)
+        self._changed, self._is_dirty, self._is_whole = {}, False, True
+
+    def _check_tables(self, n_tables: int) -> None:
         if n_tables != self.n_tables:
             raise ConfigError(
                 f"{self.path} keeps {n_tables} values per action, not {self.n_tables}: "
                 "open it with the same n_tables"
             )
-        self._changed, self._is_dirty, self._is_whole = {}, False, True
 
-    def _load_all(self, held: dict[str, Any]) -> None:
-        self._next_record, self._next_update = held["next_record"], held["next_update"]
-        self._log_start, self._n_commits = held.get("log_start", 0), held.get("n_commits", 0)
+    def _load_all(self, head: Head) -> None:
+        self._next_record, self._next_update = head.next_record, head.next_update
+        self._log_start, self._n_commits = head.log_start, head.n_commits
         self._add_many(self._store.load_records())
+        if len(self) != head.n_records:
+            raise self._store.error(
+                f"is damaged: it should hold {head.n_records} records, and holds {len(self)}"
+            )
         for key, similarity in self._similarities().items():
             state = self._store.get_meta(key)
             if state:
@@ -321,20 +331,23 @@ class ExperienceMemory(RecordTable):
         if self._eviction is not None:
             self._eviction.restore(self._store.load_neighbours())
         self._n_episodes = self._store.count("episodes")
-        run = self._store.get_meta(_RUN_KEY)
-        self._run = None if run is None else dict(json.loads(run))
+        self._run = self._store.load_run()
+
+    def _read(self, stored: StoredRecord) -> Record:
+        return self._store.read_record(stored)
 
     def _meta(self, run: Mapping[str, Any] | None) -> dict[str, bytes]:
-        counters = {
-            "n_tables": self.n_tables,
-            "next_record": self._next_record,
-            "next_update": self._next_update,
-            "log_start": self._log_start,
-            "n_commits": self._n_commits + 1,
-        }
-        meta = {GENERATION_KEY: json.dumps(counters).encode()}
+        head = Head(
+            n_tables=self.n_tables,
+            next_record=self._next_record,
+            next_update=self._next_update,
+            log_start=self._log_start,
+            n_commits=self._n_commits + 1,
+            n_records=len(self),
+        )
+        meta = {HEAD_KEY: head.to_bytes()}
         if run is not None:
-            meta[_RUN_KEY] = json.dumps(run).encode()
+            meta[RUN_KEY] = json.dumps(run).encode()
         if self.path is not None:
             meta |= {key: s.state() for key, s in self._similarities().items()}
         return meta

@@ -7,37 +7,25 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rememberer_nb.elements import ActionValue, Episode, Record, Update
+from rememberer_nb.elements import ActionValue, Record, Update
 from rememberer_nb.errors import MemoryFileError
-from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.history import History
 from rememberer_nb.rlem import n_step_return
-from rememberer_nb.store import Store, stored_n_tables
 
 _MAX_PER_CHECK = 20
 
 
-@dataclass(frozen=True, slots=True)
-class _Contents:
-    """All that a file holds, read once."""
-
-    memory: ExperienceMemory
-    records: tuple[Record, ...]
-    updates: Sequence[Update]
-    episodes: Sequence[Episode]
-
-
-def check(path: str | Path, *, n_tables: int | None = None) -> dict[str, Any]:
+def check(path: str | Path) -> dict[str, Any]:
     """Look for damage; nothing is changed.
 
-    Checked: SQLite's own structures; that rows can be read; that ids are without gaps and refer to
-    what exists; that each update follows from its rewards, and each value from its updates; that
-    the episodes tell the same updates as the log.
+    Checked: SQLite's own structures; that each row is what was written, by its checksum; that rows
+    can be read, and none is missing; that ids are without gaps and refer to what exists; that each
+    update follows from its rewards, and each value from its tables and its updates; that the
+    episodes tell the same updates as the log.
 
     Returns
     -------
@@ -53,57 +41,69 @@ def check(path: str | Path, *, n_tables: int | None = None) -> dict[str, Any]:
     if not path.exists():
         raise MemoryFileError("no such memory file", path=path)
     counts: dict[str, Any] = {}
+    problems: list[str] = []
     try:
-        with closing(Store(path, read_only=True)) as store:
-            problems = [f"SQLite: {line}" for line in store.damages()]
+        with History(path) as history:
+            problems += [f"SQLite: {line}" for line in history.store.damages()]
             if not problems:
-                problems = [
-                    f"an action value refers to record {i}, which is not there"
-                    for i in store.orphans()
-                ]
-                contents = _read(path, n_tables)
+                problems += _first(_rows(history))
+                contents = _Contents(history)
                 counts = _counts(contents)
-                problems += _problems(contents)
-                contents.memory.close()
+                for each in (_ids, _arithmetic, _values_follow, _episodes_agree, _run_agrees):
+                    problems += _first(each(contents))
     except MemoryFileError as error:
-        problems = [str(error).removeprefix(f"{path}: ")]
+        problems.append(str(error).removeprefix(f"{path}: "))
     return {"file": str(path), **counts, "problems": problems}
 
 
-def _read(path: str | Path, n_tables: int | None) -> _Contents:
-    tables = n_tables or stored_n_tables(path)
-    memory = ExperienceMemory.open(path, must_exist=True, read_only=True, n_tables=tables)
-    try:
-        return _Contents(memory, tuple(memory), memory.updates(), memory.episodes())
-    except BaseException:
-        memory.close()
-        raise
+class _Contents:
+    """What a file holds, but for its episodes, which are read one at a time."""
+
+    def __init__(self, history: History):
+        self.history = history
+        self.records: list[Record] = []
+        self.unreadable: list[str] = []
+        for stored in history.store.load_records(is_checked=False):
+            try:
+                self.records.append(history.store.read_record(stored))
+            except MemoryFileError as error:
+                self.unreadable.append(f"record {stored.record_id}: {error.problem}")
+        self.updates = list(history.each_update())
 
 
 def _counts(contents: _Contents) -> dict[str, int]:
     values = [value for record in contents.records for value in record.action_values]
-    start = contents.memory.log_start
+    start = contents.history.log_start
     return {
         "n_records": len(contents.records),
         "n_action_values": len(values),
         "n_updates": len(contents.updates),
-        "n_episodes": len(contents.episodes),
+        "n_episodes": contents.history.n_episodes,
         "n_unlogged": sum(v.last_update is None or v.last_update < start for v in values),
     }
 
 
-def _problems(contents: _Contents) -> list[str]:
-    found: list[str] = []
-    for each in (_ids, _arithmetic, _values_follow, _episodes_agree, _run_agrees):
-        lines = list(each(contents))
-        found += lines[:_MAX_PER_CHECK]
-        if len(lines) > _MAX_PER_CHECK:
-            found.append(f"... and {len(lines) - _MAX_PER_CHECK} more like this")
-    return found
+def _first(problems: Iterable[str]) -> list[str]:
+    """The first of a kind, and how many more there are."""
+    shown = list(itertools.islice(it := iter(problems), _MAX_PER_CHECK))
+    n_more = sum(1 for _ in it)
+    return [*shown, *([f"... and {n_more} more like this"] if n_more else [])]
+
+
+def _rows(history: History) -> Iterator[str]:
+    """Rows that are not what was written, or that are missing."""
+    for row in history.store.wrong_rows():
+        yield f"{row} is not what was written (its checksum differs)"
+    n_records = history.store.count("records")
+    if n_records != len(history):
+        yield f"it should hold {len(history)} records, and holds {n_records}"
+    for record_id in history.store.orphans():
+        yield f"an action value refers to record {record_id}, which is not there"
 
 
 def _ids(contents: _Contents) -> Iterator[str]:
-    memory = contents.memory
+    yield from contents.unreadable
+    memory = contents.history
     wanted = range(memory.log_start, memory.n_updates)
     if [update.update_id for update in contents.updates] != list(wanted):
         yield f"the update log has gaps: expected updates {wanted.start} to {wanted.stop - 1}"
@@ -159,13 +159,21 @@ def _follows(record: Record, value: ActionValue, updates: Iterable[Update]) -> I
                 f"{where}: holds {q_value:g} after {n_visits} visits, the log leads to "
                 f"{made[-1].q_after:g} after {made[-1].n_visits}"
             )
+    yield from _fits_its_tables(where, value)
+
+
+def _fits_its_tables(where: str, value: ActionValue) -> Iterator[str]:
     if value.n_visits != sum(n for _, n in value.tables):
         yield f"{where}: {value.n_visits} visits, its tables count otherwise"
+    visited = [q for q, n in value.tables if n]
+    if visited and not _equal(value.q_value, sum(visited) / len(visited)):
+        mean = sum(visited) / len(visited)
+        yield f"{where}: holds {value.q_value:g}, its tables' mean is {mean:g}"
 
 
 def _episodes_agree(contents: _Contents) -> Iterator[str]:
     log = {update.update_id: update for update in contents.updates}
-    for number, episode in enumerate(contents.episodes, start=1):
+    for number, episode in enumerate(contents.history.each_episode(), start=1):
         for step in episode.steps:
             for update in step.updates:
                 if log.get(update.update_id) != update:
@@ -173,8 +181,8 @@ def _episodes_agree(contents: _Contents) -> Iterator[str]:
 
 
 def _run_agrees(contents: _Contents) -> Iterator[str]:
-    run = contents.memory.run
-    if run is not None and run["first_episode"] + run["n_done"] > len(contents.episodes):
+    run, n_episodes = contents.history.run, contents.history.n_episodes
+    if run is not None and run["first_episode"] + run["n_done"] > n_episodes:
         yield f"the training run tells of {run['n_done']} episodes, there are fewer"
 
 

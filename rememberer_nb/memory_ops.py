@@ -23,6 +23,8 @@ from rememberer_nb.memory import ExperienceMemory
 if TYPE_CHECKING:
     import pandas as pd
 
+    from rememberer_nb.history import History
+
 Key = tuple[str, str]
 
 
@@ -168,11 +170,11 @@ def diff(before: ExperienceMemory, after: ExperienceMemory) -> pd.DataFrame:
     return frame.astype({"visits_before": "Int64", "visits_after": "Int64"})
 
 
-def dump(memory: ExperienceMemory) -> Iterator[str]:
+def dump(memory: ExperienceMemory | History) -> Iterator[str]:
     """Everything that a memory holds, a line of JSON each: equal for equal memories.
 
     Counters, records, updates, episodes and the training run, in this order, as of now; how long
-    an LLM took is left out.
+    an LLM took is left out. One row is in RAM at a time.
 
     >>> memory = ExperienceMemory()
     >>> _ = memory.insert("g", "o")
@@ -189,11 +191,11 @@ def dump(memory: ExperienceMemory) -> Iterator[str]:
         "run": memory.run,
     }
     yield _line("memory", head)
-    for record in sorted(memory, key=lambda record: record.record_id):
+    for record in memory:
         yield _line("record", to_data(record))
-    for update in memory.updates():
+    for update in memory.each_update():
         yield _line("update", to_data(update))
-    for episode in memory.episodes():
+    for episode in memory.each_episode():
         data = to_data(episode)
         for step in data["steps"]:
             if step["decision"]["reply"]:

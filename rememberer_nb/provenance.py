@@ -15,6 +15,8 @@ from rememberer_nb.memory import ExperienceMemory
 if TYPE_CHECKING:
     import pandas as pd
 
+    from rememberer_nb.history import History
+
 HISTORY_COLUMNS = (
     "update_id", "episode_id", "step", "action", "table", "rewards", "gamma", "bootstrap_value",
     "bootstrap_record_id", "is_stand_in", "bootstrap_sources", "target", "learning_rate",
@@ -79,7 +81,7 @@ def decision_records(episode: Episode, step: int | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def record_uses(memory: ExperienceMemory, record_id: int) -> pd.DataFrame:
+def record_uses(memory: ExperienceMemory | History, record_id: int) -> pd.DataFrame:
     """The stored decisions that looked at a record, and how they ended: a row each, in order.
 
     Columns: episode (number, from 0), episode_id, task, step, rank, total, is_shown, why_not,

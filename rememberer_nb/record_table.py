@@ -17,6 +17,7 @@ from rememberer_nb.config import CapacityConfig, RetrievalConfig
 from rememberer_nb.elements import ActionValue, Hit, Record, Update, unique
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.eviction import Eviction, make_eviction
+from rememberer_nb.held_records import HeldRecords, Unread
 from rememberer_nb.retrieval import RecordIndex, Similarity, make_similarity
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class RecordTable:
         return len(self._records)
 
     def __iter__(self) -> Iterator[Record]:
-        return iter(tuple(self._records.values()))
+        return iter(self._records)
 
     def __contains__(self, key: object) -> bool:
         return key in self._ids
@@ -310,7 +311,7 @@ class RecordTable:
         self._eviction: Eviction | None = None
         if self.capacity.max_records is not None:
             self._eviction = make_eviction(self.capacity.eviction)
-        self._records: dict[int, Record] = {}
+        self._records = HeldRecords(self._read)
         self._ids: dict[Key, int] = {}
         self._next_record = self._next_update = self._log_start = 0
         self._changed: dict[int, None] = {}
@@ -322,23 +323,28 @@ class RecordTable:
         f_g, f_o = self._index.task_similarity, self._index.observation_similarity
         return {f"task:{f_g.name}": f_g, f"observation:{f_o.name}": f_o}
 
+    def _read(self, stored: Any) -> Record:
+        """The record that an unread one is."""
+        raise NotImplementedError("records in RAM have been read")
+
     def _add(self, record: Record) -> None:
         self._is_dirty = True
-        self._ids[(record.task, record.observation)] = record.record_id
+        # What fails to be encoded has left nothing behind.
         self._index.add(record.record_id, record.task, record.observation, record.n_visits)
+        self._ids[(record.task, record.observation)] = record.record_id
         self._put(record)
 
-    def _add_many(self, records: Iterable[Record]) -> None:
+    def _add_many(self, records: Iterable[Record | Unread]) -> None:
         """As `_add` of each, encoded together, which saves what is worked out anew in between."""
-        added = list(records)
-        self._index.add_many([(r.record_id, r.task, r.observation, r.n_visits) for r in added])
-        for record in added:
-            self._ids[(record.task, record.observation)] = record.record_id
+        added = [(r, r.record_id, r.task, r.observation) for r in records]
+        self._index.add_many([(i, task, page, r.n_visits) for r, i, task, page in added])
+        for record, record_id, task, observation in added:
+            self._ids[(task, observation)] = record_id
             self._put(record)
 
-    def _put(self, record: Record) -> None:
+    def _put(self, record: Record | Unread) -> None:
         self._is_dirty = True
-        self._records[record.record_id] = record
+        self._records.put(record)
         self._changed[record.record_id] = None
         self._index.set_visits(record.record_id, record.n_visits)
         if self._eviction is not None:

@@ -1,12 +1,14 @@
-"""One SQLite file per memory: records, action values, the update log, episodes.
+"""What a memory keeps beyond the process: records, the update log, episodes, in one SQLite file.
 
 A memory keeps its records in RAM and hands the store what changed, in one transaction at the end
 of each episode, so a reader never sees half an episode. `Store(None)` keeps the same tables in
-RAM. Nothing is written to a file that is not a memory of a known format, and nothing is written by
-reading one: an older format is brought up to date in RAM, in the file when it is first written to.
+RAM. A file is made by the first write, whole; nothing is written to a file that is not a memory of
+a known format, and nothing is written by reading one: an older format is brought up to date in RAM,
+in the file when it is first written to.
 
 Any number of readers and one writer: the first write makes a store the writer (`claim`) until it is
-closed; another one is told so.
+closed; another one is told so. Each write makes sure first that the file is still the one that was
+read: the same file under the same name, and nobody's work but this store's in it.
 """
 
 from __future__ import annotations
@@ -15,39 +17,46 @@ import json
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from rememberer_nb.elements import Episode, Record, Update
 from rememberer_nb.errors import DataError, MemoryFileError
 from rememberer_nb.eviction import Neighbour
 from rememberer_nb.locks import WriterLock
+from rememberer_nb.store_file import StoreFile, abandon, connect, pragma, what_is_wrong
 from rememberer_nb.store_format import (
-    APPLICATION_ID,
+    EPISODE_COLUMNS,
     FORMAT_VERSION,
+    IDENTITY_KEY,
     SCHEMA,
+    TABLES,
     UPDATE_COLUMNS,
+    Head,
+    StoredRecord,
     as_cell,
-    insert_uses,
-    marks,
-    migrate,
+    as_text,
+    checksum,
     read_episode,
+    read_meta,
     read_records,
     read_update,
-    update_row,
     write_episode,
+    write_meta,
     write_neighbours,
     write_records,
+    write_updates,
 )
+from rememberer_nb.store_migration import migrate
 
-# What files and their contents raise: damaged rows surface as any of the last four.
-_FILE_ERRORS = (sqlite3.Error, zlib.error, OSError, DataError, ValueError, TypeError, LookupError)
-
-_SQLITE_HEADER = b"SQLite format 3\x00"
-_HEADER_SIZE = 100
 # What a commit raises its count in; another count than the one read is another writer's work.
-GENERATION_KEY = "memory"
+HEAD_KEY = "memory"
+# Where a training run is noted; see `rememberer_nb.runs`.
+RUN_KEY = "run"
+# What a row that is none of ours raises when it is made a value.
+_NOT_OURS = (zlib.error, DataError, ValueError, TypeError, LookupError, AttributeError)
 
 
 class Store:
@@ -55,8 +64,8 @@ class Store:
 
     Parameters
     ----------
-    path : the file, made if it does not exist; None keeps everything in RAM.
-    must_exist : raise instead of making a new file.
+    path : the file, made by the first write if it does not exist; None keeps everything in RAM.
+    must_exist : raise if there is no file.
     read_only : refuse to write.
 
     Raises
@@ -70,50 +79,81 @@ class Store:
     ):
         self.path = None if path is None else Path(path)
         self.read_only = read_only
+        self._process = os.getpid()
         self._lock: WriterLock | None = None
-        self._generation: bytes | None = None
-        with self.naming_the_file("cannot be opened as a memory"):
+        self._head: bytes | None = None
+        self._file: StoreFile | None = None
+        self._connection: sqlite3.Connection | None = None
+        # Of a file: whether there is none yet, and whether it is taken for unchanging.
+        self._is_new = self._is_fixed = False
+        with self._naming("opened"):
             if self.path is None:
-                self._db = _connect(":memory:")
-                self._db.executescript(SCHEMA)
+                self._connection = _in_ram()
                 return
-            self._find(must_exist or read_only)
-            self._db = self._open()
+            self._file = StoreFile(self.path)
+            self._open(must_exist or read_only)
 
     def close(self) -> None:
-        """Close the file; what was committed stays."""
-        self._db.close()
+        """Close the file; what was committed stays, and nothing more can be read or written."""
+        db, self._connection = self._connection, None
+        if db is None:
+            return
+        if self._process != os.getpid():
+            abandon(db)
+            return
+        db.close()
         if self._lock is not None:
+            if self._file is not None and not self._is_new and not self._file.is_same():
+                self._file.remove_log()
             self._lock.release()
             self._lock = None
 
-    def reopen(self) -> None:
-        """See what others have committed since; of no effect in RAM or for the writer."""
-        if self.path is not None and self._lock is None:
-            self._db.close()
-            with self.naming_the_file("cannot be opened as a memory"):
-                self._find(must_exist=True)
-                self._db = self._open()
+    def reopen(self) -> bool:
+        """See what others have committed since; False if that is nothing, as for the writer."""
+        if self._file is None or self._lock is not None:
+            return False
+        self._db()
+        with self._naming("read"):
+            if not self._is_new and not self._is_fixed and self._file.is_same():
+                is_old = pragma(self._db(), "user_version") < FORMAT_VERSION
+                if not is_old and read_meta(self._db(), HEAD_KEY) == self._head:
+                    return False
+            self.close()
+            self._open(must_exist=not self._is_new)
+        return True
 
     # Reading
 
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Everything read inside belongs to one commit."""
-        with self.naming_the_file("is damaged"):
-            self._db.execute("BEGIN")
-            try:
-                row = self._db.execute("SELECT value FROM meta WHERE key = ?", (GENERATION_KEY,))
-                self._generation = (row.fetchone() or (None,))[0]
-                yield
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("COMMIT")
+        db = self._db()
+        with self._naming("read"):
+            db.execute("BEGIN")
+        try:
+            self._head = self.get_meta(HEAD_KEY)
+            yield
+        finally:
+            with self._naming("read"):
+                if db.in_transaction:
+                    db.execute("COMMIT")
+        if self._is_fixed and self._file is not None and not self._file.is_unchanged():
+            raise self.error("was changed while it was read; open it again")
 
-    def load_records(self) -> Iterator[Record]:
-        """All records in insertion order."""
-        with self.naming_the_file("is damaged"):
-            yield from read_records(self._db)
+    def load_records(self, *, is_checked: bool = True) -> Iterator[StoredRecord]:
+        """All records in insertion order; `is_checked`: a wrong checksum is an error."""
+        with self._decoding():
+            for stored in read_records(self._db()):
+                if is_checked and not stored.is_sound:
+                    raise DataError(
+                        f"record {stored.record_id} is not what was written (its checksum differs)"
+                    )
+                yield stored
+
+    def find_record(self, record_id: int) -> StoredRecord | None:
+        """One record, or None."""
+        with self._decoding():
+            return next(read_records(self._db(), record_id), None)
 
     def load_updates(
         self, record_id: int | None = None, action: str | None = None
@@ -127,8 +167,8 @@ class Store:
         where = " AND ".join(f"{name} = :{name}" for name in wanted)
         query = f"SELECT {UPDATE_COLUMNS} FROM updates"
         query += f" WHERE {where}" if where else ""
-        with self.naming_the_file("is damaged"):
-            for row in self._db.execute(query + " ORDER BY update_id", wanted):
+        with self._decoding():
+            for row in self._db().execute(query + " ORDER BY update_id", wanted):
                 yield read_update(row)
 
     def load_episodes(self, after: int = 0, before: int | None = None) -> Iterator[Episode]:
@@ -138,48 +178,83 @@ class Store:
         """
         end = 2**62 if before is None else before
         query = "SELECT data FROM episodes WHERE number > ? AND number < ? ORDER BY number"
-        with self.naming_the_file("is damaged"):
-            for (data,) in self._db.execute(query, (after, end)):
+        with self._decoding():
+            for (data,) in self._db().execute(query, (after, end)):
                 yield read_episode(data)
 
     def load_uses(self, record_id: int) -> list[tuple[int, int, int, float, bool]]:
         """Where a record was looked at: (episode number, step, rank, total, whether shown)."""
         query = 'SELECT number, step, "rank", total, is_shown FROM uses WHERE record_id = ?'
-        with self.naming_the_file("is damaged"):
-            rows = self._db.execute(query + " ORDER BY number, step", (record_id,)).fetchall()
+        rows = self.select(query + " ORDER BY number, step", record_id)
         return [(*row[:4], bool(row[4])) for row in rows]
 
     def load_neighbours(self) -> dict[int, Neighbour]:
         """What eviction by redundancy knows."""
-        with self.naming_the_file("is damaged"):
-            rows = self._db.execute("SELECT record_id, similarity, other FROM neighbours")
-            return {record_id: (similarity, other) for record_id, similarity, other in rows}
+        rows = self.select("SELECT record_id, similarity, other FROM neighbours")
+        return {record_id: (similarity, other) for record_id, similarity, other in rows}
 
     def count(self, table: str) -> int:
         """Rows in one of the tables "records", "action_values", "updates", "episodes"."""
-        with self.naming_the_file("is damaged"):
-            return int(self._db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0])
+        return int(next(self.select(f"SELECT COUNT(*) FROM {table}"))[0])
+
+    def load_head(self) -> Head:
+        """The counters; of a file without a commit, those of an empty memory."""
+        with self._decoding():
+            head = Head.parse(read_meta(self._db(), HEAD_KEY))
+            if head is not None:
+                return head
+            n_rows = {table: self.count(table) for table in TABLES}
+            if any(n_rows.values()):
+                held = ", ".join(f"{n} {table}" for table, n in n_rows.items())
+                raise DataError(f"it has no head, but holds {held}")
+            return Head()
+
+    def load_run(self) -> dict[str, Any] | None:
+        """The training run that was noted last."""
+        with self._decoding():
+            run = read_meta(self._db(), RUN_KEY)
+            return None if run is None else dict(json.loads(run))
+
+    def read_record(self, stored: StoredRecord) -> Record:
+        """A record that was loaded as it lies in the file."""
+        with self._decoding():
+            return stored.read()
 
     def get_meta(self, key: str) -> bytes | None:
         """A stored value, or None."""
-        with self.naming_the_file("is damaged"):
-            row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return None if row is None else bytes(row[0])
+        with self._decoding():
+            return read_meta(self._db(), key)
 
-    def damages(self) -> list[str]:
+    def select(self, query: str, *cells: object) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query, as they lie in the file."""
+        with self._naming("read"):
+            yield from self._db().execute(query, cells)
+
+    def damages(self) -> Iterator[str]:
         """What SQLite finds wrong with the file itself."""
         try:
-            rows = self._db.execute("PRAGMA integrity_check").fetchall()
+            for (line,) in self._db().execute("PRAGMA integrity_check"):
+                if line != "ok":
+                    yield line
         except sqlite3.Error as error:
-            return [str(error)]
-        return [line for (line,) in rows if line != "ok"]
+            yield str(error)
+
+    def wrong_rows(self) -> Iterator[str]:
+        """What is not as it was written."""
+        for stored in self.load_records(is_checked=False):
+            if not stored.is_sound:
+                yield f"record {stored.record_id}"
+        query = f"SELECT checksum, {UPDATE_COLUMNS} FROM updates ORDER BY update_id"
+        yield from (f"update {row[0]}" for row in self._differing(query))
+        query = f"SELECT checksum, {EPISODE_COLUMNS} FROM episodes ORDER BY number"
+        yield from (f"episode {as_text(row[0])!r}" for row in self._differing(query))
+        query = "SELECT checksum, key, value FROM meta ORDER BY key"
+        yield from (f"the value {row[0]!r}" for row in self._differing(query))
 
     def orphans(self) -> list[int]:
         """Record ids that action values refer to in vain."""
         query = "SELECT DISTINCT record_id FROM action_values WHERE record_id NOT IN "
-        with self.naming_the_file("is damaged"):
-            rows = self._db.execute(query + "(SELECT record_id FROM records)").fetchall()
-        return [record_id for (record_id,) in rows]
+        return [row[0] for row in self.select(query + "(SELECT record_id FROM records)")]
 
     # Writing
 
@@ -192,16 +267,19 @@ class Store:
             Another one is writing, the file was changed since it was read, or it cannot be
             written.
         """
-        if self.path is None or self._lock is not None:
+        self._db()
+        if self._file is None or self._lock is not None:
             return
         if self.read_only:
             raise self.error("cannot be written: it was opened for reading only")
-        if not _is_writable(self.path):
+        if not self._is_new and not self._file.is_same():
+            raise self.error(_REPLACED)
+        if not self._is_new and not self._file.is_writable:
             raise self.error("cannot be written: the file or its folder is read-only")
-        with self.naming_the_file("cannot be written"):
-            lock = WriterLock(self.path, wait_s)
+        with self._naming("written"):
+            lock = WriterLock(self._file.real, wait_s)
             try:
-                self._prepare_to_write()
+                self._prepare_to_write(self._file)
             except BaseException:
                 lock.release()
                 raise
@@ -219,31 +297,22 @@ class Store:
     ) -> None:
         """Write all changes of an episode in one transaction, or none of them."""
         meta = meta or {}
-        self.claim()
-        with self.naming_the_file("cannot be written"), self._transaction() as db:
-            write_records(db, records, removed)
-            db.executemany(
-                f"INSERT INTO updates ({UPDATE_COLUMNS}) VALUES ({marks(17)})",
-                [update_row(update) for update in updates],
-            )
-            for episode in episodes:
-                row = (as_cell(episode.episode_id), write_episode(episode))
-                new = db.execute("INSERT INTO episodes (episode_id, data) VALUES (?, ?)", row)
-                assert new.lastrowid is not None
-                insert_uses(db, new.lastrowid, episode)
-            write_neighbours(db, neighbours or {})
-            db.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", meta.items())
-        self._generation = meta.get(GENERATION_KEY, self._generation)
 
-    @contextmanager
-    def naming_the_file(self, problem: str) -> Iterator[None]:
-        """What goes wrong inside with the file or its contents becomes a `MemoryFileError`."""
-        try:
-            yield
-        except MemoryFileError:
-            raise
-        except _FILE_ERRORS as error:
-            raise self.error(f"{problem}: {error}") from error
+        def fill(db: sqlite3.Connection) -> None:
+            write_records(db, records, removed)
+            write_updates(db, updates)
+            for episode in episodes:
+                write_episode(db, episode)
+            write_neighbours(db, neighbours or {})
+            write_meta(db, meta)
+
+        self.claim()
+        with self._naming("written", also=_NOT_OURS):
+            if self._is_new and self._file is not None:
+                self._make(self._file, fill)
+            else:
+                self._change(fill)
+        self._head = meta.get(HEAD_KEY, self._head)
 
     def error(self, problem: str) -> MemoryFileError:
         """The error that names this file."""
@@ -251,142 +320,143 @@ class Store:
 
     # Inside
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._db
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
-
-    def _find(self, must_exist: bool) -> None:
-        """Make sure that there is a memory of a format that can be read; make it if it may be."""
-        assert self.path is not None
-        if not self.path.exists():
-            if must_exist:
-                raise self.error("no such memory file")
-            self._create()
-        if not self.path.is_file():
-            raise self.error("is not a file; expected a memory file")
-        size = self.path.stat().st_size
-        if size < _HEADER_SIZE:
-            is_ours = size and _SQLITE_HEADER.startswith(self.path.read_bytes()[:16])
-            if is_ours:
-                raise self.error("is damaged: cut off within its first bytes; nothing was changed")
-            raise self.error("is not a memory file (not a SQLite database); nothing was changed")
-        try:
-            with closing(_connect(self.path, "immutable=1")) as db:
-                self._check_head(db)
-        except sqlite3.DatabaseError as error:
-            raise self.error(_what_is_wrong(error)) from error
-
-    def _check_head(self, db: sqlite3.Connection) -> None:
-        application, version = _pragma(db, "application_id"), _pragma(db, "user_version")
-        if application != APPLICATION_ID:
-            raise self.error("is a SQLite database but not a memory; nothing was changed")
-        if version > FORMAT_VERSION:
+    def _db(self) -> sqlite3.Connection:
+        """The connection, if it may be used."""
+        if self._connection is None:
+            raise self.error("is closed; open it again")
+        if self._file is not None and self._process != os.getpid():
             raise self.error(
-                f"has format {version}, newer than {FORMAT_VERSION}, the newest that this version "
-                "reads: upgrade rememberer-nb; nothing was changed"
+                f"was opened by process {self._process}, before a fork; open it again in this one"
             )
-        if version < 1:
-            raise self.error("is damaged: it has no format; nothing was changed")
+        return self._connection
 
-    def _create(self) -> None:
-        assert self.path is not None
-        if not self.path.parent.is_dir():
-            raise self.error(f"the folder {self.path.parent} does not exist")
-        if not os.access(self.path.parent, os.W_OK):
-            raise self.error(f"cannot be made: the folder {self.path.parent} is read-only")
-        lock = WriterLock(self.path, wait_s=1.0)
-        beside = self.path.with_name(f".{self.path.name}.new")
-        try:
-            # Made beside and renamed when whole: a file under its name is always a memory.
-            for old in (beside, beside.with_name(beside.name + "-journal")):
-                old.unlink(missing_ok=True)
-            with closing(_connect(beside)) as db:
-                db.executescript(SCHEMA)
-                db.execute("PRAGMA journal_mode = WAL")
-            if not self.path.exists():
-                beside.rename(self.path)
-        finally:
-            beside.unlink(missing_ok=True)
-            lock.release()
-
-    def _open(self) -> sqlite3.Connection:
-        assert self.path is not None
-        if _is_writable(self.path):
-            db = _connect(self.path)
-        else:
-            # Nobody has written since the last checkpoint, or else SQLite has to look at the log.
-            log = self.path.with_name(self.path.name + "-wal")
-            has_log = log.exists() and log.stat().st_size > 0
-            db = _connect(self.path, "mode=ro" if has_log else "immutable=1")
-        try:
-            self._check_head(db)
-            version = _pragma(db, "user_version")
-            if version == FORMAT_VERSION:
-                return db
+    def _open(self, must_exist: bool) -> None:
+        assert self._file is not None
+        self._is_new = not must_exist and not self._file.exists()
+        if self._is_new:
+            self._file.check_folder()
+            self._connection = _in_ram()
+            return
+        self._file.recognise()
+        db, self._is_fixed = self._file.open_to_read()
+        version = pragma(db, "user_version")
+        if version < FORMAT_VERSION:
             with closing(db):
-                copy = _connect(":memory:")
+                copy = connect(":memory:")
                 db.backup(copy)
-            migrate(copy, version)
-            return copy
-        except BaseException:
-            db.close()
-            raise
+            with self._decoding():
+                migrate(copy, version, HEAD_KEY)
+            db, self._is_fixed = copy, False
+        self._connection = db
 
-    def _prepare_to_write(self) -> None:
-        """With the lock held: the file as it is now, of the present format, in WAL mode."""
-        assert self.path is not None
-        db = _connect(self.path)
+    def _prepare_to_write(self, file: StoreFile) -> None:
+        """With the lock held: the file as it was read, of the present format, in WAL mode."""
+        if self._is_new:
+            if file.exists():
+                raise self.error("was made by another process meanwhile; open it again")
+            return
+        db = file.open_to_write()
         try:
-            self._check_head(db)
-            query = "SELECT value FROM meta WHERE key = ?"
-            if (db.execute(query, (GENERATION_KEY,)).fetchone() or (None,))[0] != self._generation:
-                raise self.error(
-                    "cannot be written: another process has changed it since it was opened; "
-                    "nothing was written, reload() or open it again"
-                )
-            version = _pragma(db, "user_version")
+            version = pragma(db, "user_version")
+            self._check_head(db, version)
             if version < FORMAT_VERSION:
-                migrate(db, version)
-            db.execute("PRAGMA journal_mode = WAL")
+                with self._decoding("written"):
+                    migrate(db, version, HEAD_KEY)
         except BaseException:
             db.close()
             raise
-        self._db.close()
-        self._db = db
+        self._db().close()
+        self._connection = db
+
+    def _make(self, file: StoreFile, fill: Callable[[sqlite3.Connection], None]) -> None:
+        def fill_anew(db: sqlite3.Connection) -> None:
+            db.executescript(SCHEMA)
+            with _transaction(db):
+                write_meta(db, {IDENTITY_KEY: os.urandom(16)})
+                fill(db)
+
+        assert self._lock is not None
+        self._lock.renew()
+        file.make(fill_anew)
+        self._db().close()
+        self._connection, self._is_new = file.open_to_write(), False
+
+    def _change(self, fill: Callable[[sqlite3.Connection], None]) -> None:
+        if self._lock is not None and self._file is not None:
+            self._lock.renew()
+            if not self._file.is_same():
+                # At once, so that its log is not laid over the file that has the name now.
+                self.close()
+                raise self.error(_REPLACED)
+        with _transaction(self._db()) as db:
+            if self._file is not None:
+                self._check_head(db, FORMAT_VERSION)
+            fill(db)
+
+    def _check_head(self, db: sqlite3.Connection, version: int) -> None:
+        """Make sure that nobody has written since this store read or wrote last."""
+        query = "SELECT value FROM meta WHERE key = ?"
+        head = (db.execute(query, (HEAD_KEY,)).fetchone() or (None,))[0]
+        known = self._head
+        if version < FORMAT_VERSION:
+            # What was read came from a copy that was brought up to date.
+            head, known = Head.parse(head, n_records=0), Head.parse(known, n_records=0)
+        if head != known:
+            raise self.error(
+                "cannot be written: another process has changed it since it was opened; nothing "
+                "was written, reload() or open it again"
+            )
+
+    def _differing(self, query: str) -> Iterator[tuple[Any, ...]]:
+        for expected, *row in self.select(query):
+            if checksum(tuple(row)) != expected:
+                yield tuple(row)
+
+    @contextmanager
+    def _decoding(self, doing: str = "read") -> Iterator[None]:
+        """Rows that cannot be read as what they should be become a `MemoryFileError`."""
+        with self._naming(doing):
+            try:
+                yield
+            except MemoryFileError:
+                raise
+            except _NOT_OURS as error:
+                raise self.error(f"is damaged: {error}") from error
+
+    @contextmanager
+    def _naming(self, doing: str, also: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+        """What goes wrong with the file inside becomes a `MemoryFileError`."""
+        try:
+            yield
+        except MemoryFileError:
+            raise
+        except sqlite3.Error as error:
+            raise self.error(what_is_wrong(error, doing)) from error
+        except OSError as error:
+            raise self.error(f"cannot be {doing}: {error.strerror or error}") from error
+        except also as error:
+            raise self.error(f"cannot be {doing}: {error}") from error
 
 
-def stored_n_tables(path: str | Path) -> int:
-    """How many values per action a memory file keeps: 1 or 2. Raises as `Store` does."""
-    with closing(Store(path, read_only=True)) as store:
-        meta = store.get_meta(GENERATION_KEY)
-        with store.naming_the_file("is damaged"):
-            return 1 if meta is None else int(json.loads(meta)["n_tables"])
+_REPLACED = (
+    "cannot be written: another file has been put in its place, or it was removed, since it was "
+    "opened; nothing was written, copy(PATH) keeps what is in RAM"
+)
 
 
-def _connect(path: str | Path, options: str = "") -> sqlite3.Connection:
-    # Transactions are begun and ended here, never by the module on its own account.
-    if path == ":memory:":
-        return sqlite3.connect(path, isolation_level=None)
-    name = Path(path).absolute().as_uri() + (f"?{options}" if options else "")
-    return sqlite3.connect(name, uri=True, isolation_level=None)
+def _in_ram() -> sqlite3.Connection:
+    db = connect(":memory:")
+    db.executescript(SCHEMA)
+    return db
 
 
-def _pragma(db: sqlite3.Connection, name: str) -> int:
-    return int(db.execute(f"PRAGMA {name}").fetchone()[0])
-
-
-def _is_writable(path: Path) -> bool:
-    return os.access(path, os.W_OK) and os.access(path.resolve().parent, os.W_OK)
-
-
-def _what_is_wrong(error: sqlite3.DatabaseError) -> str:
-    if "not a database" in str(error):
-        return "is not a memory file (not a SQLite database); nothing was changed"
-    return f"is damaged: {error}; nothing was changed"
+@contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield db
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise

@@ -1,4 +1,4 @@
-"""The tables of a memory file, its versions, and how rows become values.
+"""The tables of a memory file, its versions, and how values become rows and rows values.
 
 ====== ==========================================================================================
 format what is new
@@ -6,6 +6,8 @@ format what is new
 1      records, action values, the update log, episodes (early files lack `records.metadata`)
 2      which records a decision looked at (`uses`), the neighbours that eviction by redundancy
        knows, and several sources of one bootstrap (`updates.sources`)
+3      a checksum for each row (one for a record and its action values together), the file's
+       identity, the number of records, and an episode's place in its run
 ====== ==========================================================================================
 
 Texts are UTF-8; one that is none (it holds half a surrogate pair) is kept as bytes and read back
@@ -14,38 +16,39 @@ equal.
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import json
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from rememberer_nb.elements import ActionValue, Episode, Record, Update, from_data, to_data
+from rememberer_nb.errors import DataError
 from rememberer_nb.eviction import Neighbour
 
 APPLICATION_ID = 0x524D4E42  # "RMNB"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+# The row of `meta` that tells a file from every other.
+IDENTITY_KEY = "identity"
 
-_NEW_IN_2 = """
-CREATE TABLE neighbours (
-    record_id INTEGER PRIMARY KEY, similarity REAL NOT NULL, other INTEGER NOT NULL
-);
-CREATE TABLE uses (
-    record_id INTEGER NOT NULL, number INTEGER NOT NULL, step INTEGER NOT NULL,
-    "rank" INTEGER NOT NULL, total REAL NOT NULL, is_shown INTEGER NOT NULL,
-    PRIMARY KEY (record_id, number, step, "rank")
-) WITHOUT ROWID;
-"""
+Cell = str | bytes | int | float | None
+Row = tuple[Cell, ...]
 
 # In one transaction, so that a file either has all tables or is not yet a memory.
 SCHEMA = f"""
 BEGIN;
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {FORMAT_VERSION};
-CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY, value BLOB NOT NULL, checksum INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE records (
     record_id INTEGER PRIMARY KEY, task TEXT NOT NULL, observation TEXT NOT NULL,
-    available_actions TEXT NOT NULL, source TEXT NOT NULL, metadata TEXT NOT NULL DEFAULT '{{}}'
+    available_actions TEXT NOT NULL, source TEXT NOT NULL, metadata TEXT NOT NULL,
+    checksum INTEGER NOT NULL
 );
 CREATE TABLE action_values (
     record_id INTEGER NOT NULL, position INTEGER NOT NULL, action TEXT NOT NULL,
@@ -59,13 +62,22 @@ CREATE TABLE updates (
     rewards TEXT NOT NULL, gamma REAL NOT NULL, bootstrap_value REAL,
     bootstrap_record_id INTEGER, is_stand_in INTEGER NOT NULL, target REAL NOT NULL,
     learning_rate REAL NOT NULL, q_before REAL NOT NULL, q_after REAL NOT NULL,
-    n_visits INTEGER NOT NULL, sources TEXT NOT NULL DEFAULT '[]'
+    n_visits INTEGER NOT NULL, sources TEXT NOT NULL, checksum INTEGER NOT NULL
 );
 CREATE INDEX updates_by_value ON updates (record_id, action);
 CREATE TABLE episodes (
-    number INTEGER PRIMARY KEY, episode_id TEXT NOT NULL, data BLOB NOT NULL
+    number INTEGER PRIMARY KEY, episode_id TEXT NOT NULL, data BLOB NOT NULL,
+    epoch INTEGER NOT NULL, position INTEGER, task INTEGER NOT NULL, is_success INTEGER NOT NULL,
+    checksum INTEGER NOT NULL
 );
-{_NEW_IN_2}
+CREATE TABLE neighbours (
+    record_id INTEGER PRIMARY KEY, similarity REAL NOT NULL, other INTEGER NOT NULL
+);
+CREATE TABLE uses (
+    record_id INTEGER NOT NULL, number INTEGER NOT NULL, step INTEGER NOT NULL,
+    "rank" INTEGER NOT NULL, total REAL NOT NULL, is_shown INTEGER NOT NULL,
+    PRIMARY KEY (record_id, number, step, "rank")
+) WITHOUT ROWID;
 COMMIT;
 """
 
@@ -79,56 +91,54 @@ UPDATE_COLUMNS = (
     'update_id, episode_id, step, record_id, action, "table", rewards, gamma, bootstrap_value, '
     "bootstrap_record_id, is_stand_in, target, learning_rate, q_before, q_after, n_visits, sources"
 )
+EPISODE_COLUMNS = "episode_id, data, epoch, position, task, is_success"
 USE_COLUMNS = 'record_id, number, step, "rank", total, is_shown'
 
 
-def migrate(db: sqlite3.Connection, version: int) -> None:
-    """Bring a database of an older format up to date, in one transaction or not at all."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        if version < 2:
-            _from_1_to_2(db)
-        db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-        db.execute("COMMIT")
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A memory's counters, written with each commit.
 
+    Parameters
+    ----------
+    n_tables : values kept per action.
+    next_record, next_update : the ids that are given next; all below have been given.
+    log_start : the first id of the log.
+    n_commits : commits so far.
+    n_records : records held.
 
-def _from_1_to_2(db: sqlite3.Connection) -> None:
-    names = [name for (name,) in db.execute("SELECT name FROM pragma_table_info('records')")]
-    if "metadata" not in names:
-        db.execute("ALTER TABLE records ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}'")
-    db.execute("ALTER TABLE updates ADD COLUMN sources TEXT NOT NULL DEFAULT '[]'")
-    for statement in _NEW_IN_2.split(";")[:-1]:
-        db.execute(statement)
-    for number, data in db.execute("SELECT number, data FROM episodes").fetchall():
-        insert_uses(db, number, read_episode(data))
-
-
-def insert_uses(db: sqlite3.Connection, number: int, episode: Episode) -> None:
-    """Note which records the decisions of an episode looked at, and which they were shown."""
-    for step in episode.steps:
-        shown = {exemplar.record_id for exemplar in step.decision.exemplars}
-        db.executemany(
-            f"INSERT INTO uses ({USE_COLUMNS}) VALUES ({marks(6)})",
-            [
-                (
-                    hit.record.record_id, number, step.index, hit.rank, hit.total,
-                    hit.record.record_id in shown,
-                )
-                for hit in step.decision.hits
-            ],
-        )  # fmt: skip
-
-
-def marks(n: int) -> str:
-    """Placeholders of n values.
-
-    >>> marks(3)
-    '?, ?, ?'
+    >>> Head.parse(Head(next_record=3, n_records=2).to_bytes()).next_record
+    3
     """
-    return ", ".join("?" * n)
+
+    n_tables: int = 1
+    next_record: int = 0
+    next_update: int = 0
+    log_start: int = 0
+    n_commits: int = 0
+    n_records: int = 0
+
+    def to_bytes(self) -> bytes:
+        """As it is stored."""
+        return json.dumps(dataclasses.asdict(self)).encode()
+
+    @classmethod
+    def parse(cls, stored: bytes | None, **fixed: int) -> Head | None:
+        """The inverse; `fixed` takes the place of what is stored."""
+        if stored is None:
+            return None
+        held = {**json.loads(stored), **fixed}
+        needed = {"n_tables", "next_record", "next_update"}
+        if not needed <= held.keys() <= {field.name for field in dataclasses.fields(cls)}:
+            raise DataError(f"its head holds other fields than expected: {sorted(held)}")
+        if not all(type(number) is int and number >= 0 for number in held.values()):
+            raise DataError(f"its head holds something else than counts: {held}")
+        if held["n_tables"] not in (1, 2):
+            raise DataError(f"its head tells of {held['n_tables']} tables, expected 1 or 2")
+        return cls(**held)
+
+
+# Cells and rows
 
 
 def as_cell(text: str) -> str | bytes:
@@ -149,37 +159,76 @@ def as_text(cell: str | bytes) -> str:
     return cell.decode("utf-8", "surrogatepass") if isinstance(cell, bytes) else cell
 
 
-def record_row(record: Record) -> tuple[Any, ...]:
+def marks(n: int) -> str:
+    """Placeholders of n values.
+
+    >>> marks(3)
+    '?, ?, ?'
+    """
+    return ", ".join("?" * n)
+
+
+def checksum(*rows: Row) -> int:
+    """CRC-32 of rows as SQLite gives them back.
+
+    >>> checksum(("a", 1)) == checksum(("a", 1)) != checksum(("a", 2))
+    True
+    """
+    return zlib.crc32(repr(rows).encode("utf-8", "surrogatepass"))
+
+
+def _real(number: float) -> float:
+    # As it is read back: SQLite knows no negative zero, and a whole number becomes a float.
+    return float(number) + 0.0
+
+
+def _maybe(number: int | None) -> int | None:
+    return None if number is None else int(number)
+
+
+def record_row(record: Record) -> Row:
     """In the order of `RECORD_COLUMNS`."""
     return (
-        record.record_id, as_cell(record.task), as_cell(record.observation),
+        int(record.record_id), as_cell(record.task), as_cell(record.observation),
         json.dumps(record.available_actions), as_cell(record.source), json.dumps(record.metadata),
     )  # fmt: skip
 
 
-def value_row(value: ActionValue) -> tuple[Any, ...]:
+def value_row(value: ActionValue) -> Row:
     """In the order of `VALUE_COLUMNS`."""
     return (
-        as_cell(value.action), value.q_value, value.n_visits, value.reward,
+        as_cell(value.action), _real(value.q_value), int(value.n_visits), _real(value.reward),
         as_cell(value.rationale), int(value.is_initial), json.dumps(value.tables),
-        value.first_update, value.last_update,
+        _maybe(value.first_update), _maybe(value.last_update),
     )  # fmt: skip
 
 
-def update_row(update: Update) -> tuple[Any, ...]:
+def update_row(update: Update) -> Row:
     """In the order of `UPDATE_COLUMNS`."""
+    bootstrap = update.bootstrap_value
     return (
-        update.update_id, as_cell(update.episode_id), update.step, update.record_id,
-        as_cell(update.action), update.table, json.dumps(update.rewards), update.gamma,
-        update.bootstrap_value, update.bootstrap_record_id, int(update.is_stand_in), update.target,
-        update.learning_rate, update.q_before, update.q_after, update.n_visits,
+        int(update.update_id), as_cell(update.episode_id), int(update.step), int(update.record_id),
+        as_cell(update.action), int(update.table), json.dumps(update.rewards), _real(update.gamma),
+        None if bootstrap is None else _real(bootstrap), _maybe(update.bootstrap_record_id),
+        int(update.is_stand_in), _real(update.target), _real(update.learning_rate),
+        _real(update.q_before), _real(update.q_after), int(update.n_visits),
         json.dumps(update.bootstrap_sources),
     )  # fmt: skip
 
 
-def read_update(row: tuple[Any, ...]) -> Update:
+def episode_row(episode: Episode) -> Row:
+    """In the order of `EPISODE_COLUMNS`; its data is compressed JSON."""
+    position = episode.metadata.get("position")
+    return (
+        as_cell(episode.episode_id), zlib.compress(json.dumps(to_data(episode)).encode()),
+        int(episode.epoch), position if isinstance(position, int) else None,
+        int(episode.task.number), int(episode.is_success),
+    )  # fmt: skip
+
+
+def read_update(row: Row) -> Update:
     """From a row of `UPDATE_COLUMNS`."""
-    fields = list(row)
+    fields: list[Any] = list(row)
     fields[1], fields[4] = as_text(fields[1]), as_text(fields[4])
     fields[6] = tuple(json.loads(fields[6]))
     fields[10] = bool(fields[10])
@@ -187,36 +236,95 @@ def read_update(row: tuple[Any, ...]) -> Update:
     return Update(*fields)
 
 
-def read_records(db: sqlite3.Connection) -> Iterator[Record]:
-    """All records in insertion order."""
-    values: dict[int, list[ActionValue]] = {}
-    query = f"SELECT record_id, {VALUE_COLUMNS} FROM action_values ORDER BY record_id, position"
-    for record_id, *row in db.execute(query):
-        row[0], row[4] = as_text(row[0]), as_text(row[4])
-        row[5] = bool(row[5])
-        row[6] = tuple((float(q), int(n)) for q, n in json.loads(row[6]))
-        values.setdefault(record_id, []).append(ActionValue(*row))
-    query = f"SELECT {RECORD_COLUMNS} FROM records ORDER BY record_id"
-    for record_id, task, observation, actions, source, held in db.execute(query):
-        yield Record(
+def read_episode(data: bytes) -> Episode:
+    """From the cell `data` of an episode's row."""
+    return from_data(Episode, json.loads(zlib.decompress(data)))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A record as it lies in the file; `read` makes it a `Record`.
+
+    Parameters
+    ----------
+    row : in the order of `RECORD_COLUMNS`.
+    values : its action values in order, each in the order of `VALUE_COLUMNS`.
+    checksum : what the file says of them.
+    """
+
+    row: tuple[Any, ...]
+    values: tuple[tuple[Any, ...], ...]
+    checksum: int
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether they are what was written."""
+        return checksum(self.row, *self.values) == self.checksum
+
+    @property
+    def record_id(self) -> int:
+        """The record's id."""
+        return int(self.row[0])
+
+    @property
+    def task(self) -> str:
+        """Its task's text."""
+        return as_text(self.row[1])
+
+    @property
+    def observation(self) -> str:
+        """Its observation."""
+        return as_text(self.row[2])
+
+    @property
+    def n_visits(self) -> int:
+        """Updates made to it, over all its actions."""
+        return sum(row[2] for row in self.values)
+
+    def read(self) -> Record:
+        """The record."""
+        record_id, task, observation, actions, source, held = self.row
+        return Record(
             record_id,
             as_text(task),
             as_text(observation),
             tuple(json.loads(actions)),
-            tuple(values.get(record_id, ())),
+            tuple(map(read_value, self.values)),
             as_text(source),
             dict(json.loads(held)),
         )
 
 
-def write_episode(episode: Episode) -> bytes:
-    """As it is stored: compressed JSON."""
-    return zlib.compress(json.dumps(to_data(episode)).encode())
+def read_value(row: tuple[Any, ...]) -> ActionValue:
+    """From a row of `VALUE_COLUMNS`."""
+    action, q_value, n_visits, reward, rationale, is_initial, tables, first, last = row
+    pairs = tuple((float(q), int(n)) for q, n in json.loads(tables))
+    return ActionValue(
+        as_text(action), q_value, n_visits, reward, as_text(rationale), bool(is_initial), pairs,
+        first, last,
+    )  # fmt: skip
 
 
-def read_episode(data: bytes) -> Episode:
-    """The inverse of `write_episode`."""
-    return from_data(Episode, json.loads(zlib.decompress(data)))
+def read_records(db: sqlite3.Connection, record_id: int | None = None) -> Iterator[StoredRecord]:
+    """All records in insertion order, or the one with an id."""
+    where, cells = ("", ()) if record_id is None else ("WHERE record_id = ?", (record_id,))
+    query = f"SELECT record_id, {VALUE_COLUMNS} FROM action_values {where} "
+    rows = db.execute(query + "ORDER BY record_id, position", cells)
+    by_record = itertools.groupby(rows, key=lambda row: row[0])
+    next_id, values = next(by_record, (None, ()))
+    query = f"SELECT {RECORD_COLUMNS}, checksum FROM records {where} ORDER BY record_id"
+    for *row, expected in db.execute(query, cells):
+        while next_id is not None and next_id < row[0]:
+            # Values without a record; `memory check` names them.
+            next_id, values = next(by_record, (None, ()))
+        held: tuple[tuple[Any, ...], ...] = ()
+        if next_id == row[0]:
+            held = tuple(value[1:] for value in values)
+            next_id, values = next(by_record, (None, ()))
+        yield StoredRecord(tuple(row), held, expected)
+
+
+# Writing
 
 
 def write_records(
@@ -227,19 +335,46 @@ def write_records(
     db.executemany("DELETE FROM action_values WHERE record_id = ?", gone)
     db.executemany("DELETE FROM records WHERE record_id = ?", gone)
     for record in records:
+        row, values = record_row(record), [value_row(value) for value in record.action_values]
         db.execute(
-            f"INSERT OR REPLACE INTO records ({RECORD_COLUMNS}) VALUES ({marks(6)})",
-            record_row(record),
+            f"INSERT OR REPLACE INTO records ({RECORD_COLUMNS}, checksum) VALUES ({marks(7)})",
+            (*row, checksum(row, *values)),
         )
         db.execute("DELETE FROM action_values WHERE record_id = ?", (record.record_id,))
         db.executemany(
             f"INSERT INTO action_values (record_id, position, {VALUE_COLUMNS}) "
             f"VALUES ({marks(11)})",
-            [
-                (record.record_id, position, *value_row(value))
-                for position, value in enumerate(record.action_values)
-            ],
+            [(record.record_id, position, *value) for position, value in enumerate(values)],
         )
+
+
+def write_updates(db: sqlite3.Connection, updates: Iterable[Update]) -> None:
+    """Add to the log."""
+    db.executemany(
+        f"INSERT INTO updates ({UPDATE_COLUMNS}, checksum) VALUES ({marks(18)})",
+        [(*row, checksum(row)) for row in map(update_row, updates)],
+    )
+
+
+def write_episode(db: sqlite3.Connection, episode: Episode) -> None:
+    """Add an episode, and note which records its decisions looked at, and were shown."""
+    row = episode_row(episode)
+    new = db.execute(
+        f"INSERT INTO episodes ({EPISODE_COLUMNS}, checksum) VALUES ({marks(7)})",
+        (*row, checksum(row)),
+    )
+    for step in episode.steps:
+        shown = {exemplar.record_id for exemplar in step.decision.exemplars}
+        db.executemany(
+            f"INSERT INTO uses ({USE_COLUMNS}) VALUES ({marks(6)})",
+            [
+                (
+                    hit.record.record_id, new.lastrowid, step.index, hit.rank, hit.total,
+                    hit.record.record_id in shown,
+                )
+                for hit in step.decision.hits
+            ],
+        )  # fmt: skip
 
 
 def write_neighbours(db: sqlite3.Connection, neighbours: Mapping[int, Neighbour | None]) -> None:
@@ -250,3 +385,21 @@ def write_neighbours(db: sqlite3.Connection, neighbours: Mapping[int, Neighbour 
     db.executemany(
         "INSERT OR REPLACE INTO neighbours (record_id, similarity, other) VALUES (?, ?, ?)", kept
     )
+
+
+def write_meta(db: sqlite3.Connection, meta: Mapping[str, bytes]) -> None:
+    """Write named values, in the place of older ones."""
+    db.executemany(
+        "INSERT OR REPLACE INTO meta (key, value, checksum) VALUES (?, ?, ?)",
+        [(*row, checksum(row)) for row in meta.items()],
+    )
+
+
+def read_meta(db: sqlite3.Connection, key: str) -> bytes | None:
+    """A named value, or None; `DataError` if it is not what was written."""
+    row = db.execute("SELECT key, value, checksum FROM meta WHERE key = ?", (key,)).fetchone()
+    if row is None:
+        return None
+    if checksum(row[:2]) != row[2]:
+        raise DataError(f"{key!r} is not what was written (its checksum differs)")
+    return bytes(row[1])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from rememberer_nb.retrieval import Term
 if TYPE_CHECKING:
     import pandas as pd
 
+    from rememberer_nb.history import History
     from rememberer_nb.memory import ExperienceMemory
 
 _N_SHOWN = 12
@@ -120,25 +123,52 @@ def stats(memory: ExperienceMemory, profile: Profile | None = None) -> dict[str,
     encouraged and a discouraged action from experience. With a profile, `page_types` counts the
     records per kind of page.
     """
-    values = [value for record in memory for value in record.action_values]
-    q_values = [value.q_value for value in values]
+    return _counts(
+        [(record.task, record.observation, record.source) for record in memory],
+        [(v.q_value, v.n_visits, v.is_initial) for r in memory for v in r.action_values],
+        sum(len(record.action_values) > 1 for record in memory),
+        memory.n_updates,
+        profile,
+    )
+
+
+def file_stats(history: History, profile: Profile | None = None) -> dict[str, Any]:
+    """As `stats`, of a file that is not opened as a memory."""
+    return _counts(
+        list(history.states()),
+        list(history.value_counts()),
+        history.n_contrasting,
+        history.n_updates,
+        profile,
+    )
+
+
+def _counts(
+    states: Sequence[tuple[str, str, str]],
+    values: Sequence[tuple[float, int, bool]],
+    n_contrasting: int,
+    n_updates: int,
+    profile: Profile | None,
+) -> dict[str, Any]:
+    """Of (task, observation, source) per record and (q value, visits, is initial) per action."""
+    q_values = [q_value for q_value, _, _ in values]
     result: dict[str, Any] = {
-        "n_records": len(memory),
-        "n_tasks": len({record.task for record in memory}),
-        "n_observations": len({record.observation for record in memory}),
+        "n_records": len(states),
+        "n_tasks": len({task for task, _, _ in states}),
+        "n_observations": len({observation for _, observation, _ in states}),
         "n_action_values": len(values),
-        "n_contrasting": sum(len(record.action_values) > 1 for record in memory),
-        "n_visits": sum(value.n_visits for value in values),
-        "n_updates": memory.n_updates,
-        "n_initial": sum(value.is_initial for value in values),
+        "n_contrasting": n_contrasting,
+        "n_visits": sum(n_visits for _, n_visits, _ in values),
+        "n_updates": n_updates,
+        "n_initial": sum(is_initial for _, _, is_initial in values),
         "n_positive": sum(q > 0 for q in q_values),
         "q_min": min(q_values, default=None),
-        "q_mean": sum(q_values) / len(q_values) if q_values else None,
+        "q_mean": math.fsum(q_values) / len(q_values) if q_values else None,
         "q_max": max(q_values, default=None),
-        "sources": dict(Counter(record.source for record in memory)),
+        "sources": dict(Counter(source for _, _, source in states)),
     }
     if profile is not None:
-        kinds = Counter(profile.page_type(record.observation) for record in memory)
+        kinds = Counter(profile.page_type(observation) for _, observation, _ in states)
         result["page_types"] = dict(sorted(kinds.items()))
     return result
 

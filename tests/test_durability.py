@@ -205,9 +205,17 @@ def test_making_a_file_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.Mon
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", fail)
-        with pytest.raises(KeyboardInterrupt):
-            ExperienceMemory.open(tmp_path / "m.sqlite")
-    assert list(tmp_path.iterdir()) == []
+        with ExperienceMemory.open(tmp_path / "m.sqlite") as memory:
+            memory.insert("g", "o")
+            with pytest.raises(KeyboardInterrupt):
+                memory.commit()
+            patch.undo()
+            assert [p.name for p in tmp_path.iterdir()] == ["m.sqlite-lock"]
+            # Nothing was forgotten.
+            memory.commit()
+    with ExperienceMemory.open(tmp_path / "m.sqlite") as memory:
+        assert len(memory) == 1
+    (tmp_path / "m.sqlite").unlink()
     # What a killed process has left is in nobody's way.
     (tmp_path / ".m.sqlite.new").write_bytes(b"half")
     (tmp_path / "m.sqlite-lock").touch()
@@ -260,7 +268,7 @@ def test_migrating_tells_what_was_used(tmp_path: Path) -> None:
 def test_a_migration_that_fails_leaves_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rememberer_nb import store_format
+    from rememberer_nb import store_migration
 
     path = tmp_path / "old.sqlite"
     with filled(tmp_path / "source.sqlite", 2) as source:
@@ -268,10 +276,12 @@ def test_a_migration_that_fails_leaves_the_file(
     before = digest(path)
 
     def fail(*_: object) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
 
     with ExperienceMemory.open(path) as memory:
-        monkeypatch.setattr(store_format, "insert_uses", fail)
+        monkeypatch.setattr(store_migration, "write_meta", fail)
         with pytest.raises(MemoryFileError, match="cannot be written: database or disk is full"):
             memory.commit()
         monkeypatch.undo()
@@ -287,14 +297,14 @@ def test_a_full_disk_keeps_the_last_commit(tmp_path: Path) -> None:
     path = tmp_path / "m.sqlite"
     with filled(path, 3) as memory:
         expected = list(dump(memory))
-        n_pages = memory._store._db.execute("PRAGMA page_count").fetchone()[0]
-        memory._store._db.execute(f"PRAGMA max_page_count = {n_pages + 1}")
+        n_pages = memory._store._db().execute("PRAGMA page_count").fetchone()[0]
+        memory._store._db().execute(f"PRAGMA max_page_count = {n_pages + 1}")
         memory.insert("g", "x" * 200_000)
         with pytest.raises(MemoryFileError, match="cannot be written: database or disk is full"):
             memory.commit()
         with ExperienceMemory.open(path) as reader:
             assert list(dump(reader)) == expected
-        memory._store._db.execute("PRAGMA max_page_count = 1000000")
+        memory._store._db().execute("PRAGMA max_page_count = 1000000")
         # There is room again: nothing was forgotten.
         memory.commit()
     with ExperienceMemory.open(path) as memory:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -76,3 +79,73 @@ def test_waiting_for_another_to_finish(tmp_path: Path) -> None:
     WriterLock(path, wait_s=30).release()
     assert 0.2 < time.monotonic() - started < 20
     holder.communicate()
+
+
+def test_a_lock_file_that_was_deleted_is_made_again(tmp_path: Path) -> None:
+    path, file = tmp_path / "m.sqlite", tmp_path / "m.sqlite-lock"
+    lock = WriterLock(path)
+    file.unlink()
+    lock.renew()
+    with pytest.raises(MemoryFileError, match=f"process {os.getpid()} on"):
+        WriterLock(path)
+    # Or it is another one's by now, which is left alone.
+    file.unlink()
+    other = WriterLock(path)
+    with pytest.raises(MemoryFileError, match="lock file was deleted, and process"):
+        lock.renew()
+    lock.release()
+    assert file.exists()
+    other.release()
+    assert not file.exists()
+
+
+def forked(work: Callable[[], object]) -> int:
+    """Do it in a child made by `fork`, which then ends as a program does; its exit status."""
+    with warnings.catch_warnings():
+        # Newer Pythons warn of a fork beside threads, such as those of the test runner.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            work()
+            status = 0
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_does_not_give_up_its_parents_lock(tmp_path: Path) -> None:
+    path = tmp_path / "m.sqlite"
+    lock = WriterLock(path)
+    assert forked(lock.release) == 0
+    assert (tmp_path / "m.sqlite-lock").exists()
+    with pytest.raises(MemoryFileError):
+        WriterLock(path)
+    lock.release()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_lock_does_not_live_on_in_a_child(tmp_path: Path) -> None:
+    path = tmp_path / "m.sqlite"
+    script = (
+        "import os, sys, time\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "from pathlib import Path\n"
+        "from rememberer_nb.locks import WriterLock\n"
+        f"lock = WriterLock(Path({str(path)!r}))\n"
+        "child = os.fork()\n"
+        "if child:\n"
+        "    print(child, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    child = int(holder.stdout.readline())
+    try:
+        holder.kill()
+        holder.wait()
+        WriterLock(path, wait_s=5).release()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        holder.stdout.close()

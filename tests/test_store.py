@@ -18,7 +18,8 @@ from rememberer_nb.elements import Decision, Episode, Hit, Record, Step, Task, T
 from rememberer_nb.errors import ConfigError, MemoryFileError
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.rlem import learn_episode
-from rememberer_nb.store import APPLICATION_ID, FORMAT_VERSION, Store
+from rememberer_nb.store import Store
+from rememberer_nb.store_format import APPLICATION_ID, FORMAT_VERSION
 
 
 def teach(memory: ExperienceMemory, number: int, words: str = "lamp red door blue") -> None:
@@ -155,7 +156,7 @@ def test_any_text_is_kept(rows: list[tuple[str, str, str, str]]) -> None:
         )
         learn_episode(memory, task, [end])
     memory.commit()
-    assert list(store.load_records()) == list(memory)
+    assert [stored.read() for stored in store.load_records()] == list(memory)
     assert ExperienceMemory(store=store).find("absent", "absent") is None
     memory.close()
 
@@ -418,7 +419,7 @@ def test_loading_gives_records_in_insertion_order(tmp_path: Path) -> None:
     with filled(tmp_path / "memory.sqlite", 12) as memory:
         held: list[Record] = list(memory)
     store = Store(tmp_path / "memory.sqlite")
-    assert list(store.load_records()) == held
+    assert [stored.read() for stored in store.load_records()] == held
     assert store.count("episodes") == 12
     store.close()
 

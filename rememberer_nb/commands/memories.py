@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,40 +72,41 @@ def _add_makers(add: Add, group: Any) -> None:
 def show_stats(args: argparse.Namespace) -> dict[str, Any]:
     """Counts and ranges."""
     from rememberer_nb.envs import get_profile
-    from rememberer_nb.views import stats
+    from rememberer_nb.history import History
+    from rememberer_nb.views import file_stats
 
-    with _open(args.file) as memory:
-        return stats(memory, get_profile(args.env))
+    with History(args.file) as history:
+        return file_stats(history, get_profile(args.env))
 
 
 def show_values(args: argparse.Namespace) -> dict[str, Any]:
     """The first action values in the order asked for."""
-    with _open(args.file) as memory:
-        frame = memory.to_frame().sort_values(
-            [args.sort, "record_id"], ascending=[False, True], kind="stable"
-        )
-        rows = _rows(frame.head(args.rows))
-        lines = [f"{memory!r}, {len(frame)} values"]
-        lines += [
-            f"{row['q_value']:8.3f}  {row['n_visits']:4d} visits  {row['action'][:60]:60}  "
-            f"{_line(row['task'])}"
-            for row in rows
-        ]
-        return {"n_values": len(frame), "rows": rows, "text": "\n".join(lines)}
+    from rememberer_nb.history import History
+
+    with History(args.file) as history:
+        rows, n_values = history.top_values(args.sort, args.rows), history.n_action_values
+    lines = [f"{history!r}, {n_values} values"]
+    lines += [
+        f"{row['q_value']:8.3f}  {row['n_visits']:4d} visits  {row['action'][:60]:60}  "
+        f"{_line(row['task'])}"
+        for row in rows
+    ]
+    return {"n_values": n_values, "rows": rows, "text": "\n".join(lines)}
 
 
 def trace(args: argparse.Namespace) -> dict[str, Any]:
     """Updates of a record, and the decisions that looked at it."""
     from rememberer_nb.elements import to_data
     from rememberer_nb.errors import DataError
+    from rememberer_nb.history import History
     from rememberer_nb.provenance import record_uses
 
-    with _open(args.file) as memory:
-        if not 0 <= args.record < memory.next_record:
+    with History(args.file) as history:
+        if not 0 <= args.record < history.next_record:
             raise DataError(f"there is no record {args.record}", path=args.file)
-        updates = memory.updates(args.record, args.action)
-        uses = _rows(record_uses(memory, args.record))
-        held = {record.record_id: record for record in memory}.get(args.record)
+        updates = history.updates(args.record, args.action)
+        uses = _rows(record_uses(history, args.record))
+        held = history.find(args.record)
     lines = [f"record {args.record}: " + ("forgotten since" if held is None else _line(held.task))]
     for u in updates:
         lines.append(
@@ -142,11 +142,16 @@ def check_file(args: argparse.Namespace) -> dict[str, Any]:
 
 def dump_file(args: argparse.Namespace) -> dict[str, Any]:
     """Everything, in a form that is equal for equal memories."""
+    from rememberer_nb.history import History
     from rememberer_nb.memory_ops import dump
 
-    with _open(args.file) as memory:
-        lines = list(dump(memory))
-    return {"lines": [json.loads(line) for line in lines], "text": "\n".join(lines)}
+    def lines() -> Iterator[str]:
+        with History(args.file) as history:
+            yield from dump(history)
+
+    # A file that is none is refused before anything is printed.
+    History(args.file).close()
+    return {"lines": lines()}
 
 
 def diff_files(args: argparse.Namespace) -> dict[str, Any]:
@@ -232,10 +237,11 @@ def export_frame(args: argparse.Namespace) -> dict[str, Any]:
 
 def _open(path: Path) -> ExperienceMemory:
     """To look at, whichever number of values per action it keeps."""
+    from rememberer_nb.history import History
     from rememberer_nb.memory import ExperienceMemory
-    from rememberer_nb.store import stored_n_tables
 
-    n_tables = stored_n_tables(path)
+    with History(path) as history:
+        n_tables = history.n_tables
     return ExperienceMemory.open(path, must_exist=True, read_only=True, n_tables=n_tables)
 
 

@@ -67,16 +67,25 @@ class RecordIndex:
         return sum(p.nbytes for p in parts) + sum(getattr(s, "nbytes", 0) for s in similarities)
 
     def add(self, record_id: int, task: str, observation: str, n_visits: int = 0) -> None:
-        """Encode a record once; it is visible to the next query."""
+        """Encode a record once; it is visible to the next query.
+
+        A similarity that fails leaves nothing behind: the record is registered last.
+        """
         self._finish_searches()
-        slot = self._new_slot(record_id, n_visits)
+        slot = self._free[-1] if self._free else len(self._slot_of)
         self.observation_similarity.put(slot, self.query_text(task, observation))
         task_text = self.query_task(task, observation)
         is_new = task_text not in self._tasks
         number = self._tasks.use(task_text, slot)
         if is_new:
             self._last_task = None
-            self.task_similarity.put(number, task_text)
+            try:
+                self.task_similarity.put(number, task_text)
+            except BaseException:
+                self._tasks.release(slot)
+                self.observation_similarity.remove(slot)
+                raise
+        self._new_slot(record_id, n_visits)
 
     def add_many(self, records: Sequence[Key]) -> None:
         """Encode (record id, task, observation, visits) of each; faster than one by one."""

@@ -1,0 +1,187 @@
+"""A memory file looked into as it lies there: no record in RAM, no index, one row at a time.
+
+What `rememberer-nb memory stats`, `show`, `trace`, `dump` and `check` look through. Names are those
+of `ExperienceMemory`, where both have a thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rememberer_nb.elements import Episode, Record, Update
+from rememberer_nb.store import Store
+from rememberer_nb.store_format import VALUE_COLUMNS, Head, StoredRecord, as_text, read_value
+
+# What `show` sorts by; of action values without an update the last ones.
+ORDERS = {
+    "q_value": "q_value DESC",
+    "n_visits": "n_visits DESC",
+    "last_update": "last_update IS NULL, last_update DESC",
+}
+
+
+class History:
+    """A memory file, to look at.
+
+    Parameters
+    ----------
+    path : the file, which must exist.
+
+    Raises
+    ------
+    MemoryFileError
+        It is no memory of a known format, or is damaged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from rememberer_nb.memory import ExperienceMemory
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with ExperienceMemory.open(f"{folder}/m.sqlite") as memory:
+    ...         _ = memory.insert("a red lamp", "[Search]")
+    ...         memory.commit()
+    ...     with History(f"{folder}/m.sqlite") as history:
+    ...         print(len(history), history.n_updates, [record.task for record in history])
+    1 0 ['a red lamp']
+    """
+
+    def __init__(self, path: str | Path):
+        self.store = Store(path, read_only=True)
+        self.path = Path(path)
+        try:
+            with self.store.reading():
+                self.head: Head = self.store.load_head()
+                self.n_episodes = self.store.count("episodes")
+                self.run = self.store.load_run()
+        except BaseException:
+            self.store.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        self.store.close()
+
+    def __enter__(self) -> History:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return self.head.n_records
+
+    def __iter__(self) -> Iterator[Record]:
+        return (self.store.read_record(stored) for stored in self.stored_records())
+
+    def stored_records(self) -> Iterator[StoredRecord]:
+        """All records in insertion order, as they lie in the file."""
+        return self.store.load_records()
+
+    @property
+    def n_tables(self) -> int:
+        """Values kept per action."""
+        return self.head.n_tables
+
+    @property
+    def n_updates(self) -> int:
+        """Updates made so far; the id of the next one."""
+        return self.head.next_update
+
+    @property
+    def next_record(self) -> int:
+        """The id of the next new record; all below have been given."""
+        return self.head.next_record
+
+    @property
+    def log_start(self) -> int:
+        """The first id of the log."""
+        return self.head.log_start
+
+    def states(self) -> Iterator[tuple[str, str, str]]:
+        """(task, observation, source) of each record, in insertion order."""
+        query = "SELECT task, observation, source FROM records ORDER BY record_id"
+        return ((as_text(g), as_text(o), as_text(s)) for g, o, s in self.store.select(query))
+
+    def value_counts(self) -> Iterator[tuple[float, int, bool]]:
+        """(q value, visits, whether it is initial) of each action value, in insertion order."""
+        query = "SELECT q_value, n_visits, is_initial FROM action_values"
+        rows = self.store.select(query + " ORDER BY record_id, position")
+        return ((q_value, n_visits, bool(initial)) for q_value, n_visits, initial in rows)
+
+    @property
+    def n_contrasting(self) -> int:
+        """Records that hold two actions or more."""
+        query = "SELECT record_id FROM action_values GROUP BY record_id HAVING COUNT(*) > 1"
+        return int(next(self.store.select(f"SELECT COUNT(*) FROM ({query})"))[0])
+
+    @property
+    def n_action_values(self) -> int:
+        """Action values, over all records."""
+        return self.store.count("action_values")
+
+    def find(self, record_id: int) -> Record | None:
+        """The record with that id; None if it is not (or no longer) held."""
+        found = self.store.find_record(record_id)
+        return None if found is None else self.store.read_record(found)
+
+    def updates(self, record_id: int | None = None, action: str | None = None) -> list[Update]:
+        """Logged updates of a record, or of one of its actions, in order."""
+        return list(self.each_update(record_id, action))
+
+    def each_update(
+        self, record_id: int | None = None, action: str | None = None
+    ) -> Iterator[Update]:
+        """As `updates`, one at a time."""
+        found = self.store.load_updates(record_id, action)
+        return (update for update in found if update.update_id < self.n_updates)
+
+    def each_episode(self, after: int = 0) -> Iterator[Episode]:
+        """The episodes in order, one at a time, without the first `after`."""
+        return self.store.load_episodes(after, self.n_episodes + 1)
+
+    def episode(self, number: int) -> Episode:
+        """The episode of that number, which counts from 1."""
+        return next(iter(self.store.load_episodes(number - 1, number + 1)))
+
+    def uses(self, record_id: int) -> list[tuple[int, int, int, float, bool]]:
+        """Decisions that looked at a record; see `ExperienceMemory.uses`."""
+        return self.store.load_uses(record_id)
+
+    def top_values(self, order: str = "q_value", n_rows: int = 20) -> list[dict[str, Any]]:
+        """The first action values in an order of `ORDERS`: rows as `to_frame` has them."""
+        query = (
+            f"SELECT v.record_id, r.task, r.observation, r.source, {VALUE_COLUMNS} "
+            f"FROM action_values v JOIN records r ON r.record_id = v.record_id "
+            f"ORDER BY {ORDERS[order]}, v.record_id, v.position LIMIT ?"
+        )
+        rows = []
+        for record_id, task, observation, source, *cells in self.store.select(query, n_rows):
+            value = read_value(tuple(cells))
+            rows.append(
+                {
+                    "record_id": record_id,
+                    "task": as_text(task),
+                    "observation": as_text(observation),
+                    "action": value.action,
+                    "q_value": value.q_value,
+                    "n_visits": value.n_visits,
+                    "reward": value.reward,
+                    "rationale": value.rationale,
+                    "is_initial": value.is_initial,
+                    "source": as_text(source),
+                    "first_update": value.first_update,
+                    "last_update": value.last_update,
+                }
+            )
+        return rows
+
+    def __repr__(self) -> str:
+        return f"<ExperienceMemory: {len(self)} records, {self.n_updates} updates in {self.path}>"

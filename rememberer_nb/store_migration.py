@@ -1,0 +1,111 @@
+"""Older formats of the memory file, brought up to date; `store_format` lists them."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+
+from rememberer_nb.store_format import (
+    EPISODE_COLUMNS,
+    FORMAT_VERSION,
+    IDENTITY_KEY,
+    UPDATE_COLUMNS,
+    USE_COLUMNS,
+    Head,
+    checksum,
+    episode_row,
+    marks,
+    read_episode,
+    read_meta,
+    read_records,
+    write_meta,
+)
+
+_NEW_IN_2 = (
+    "ALTER TABLE updates ADD COLUMN sources TEXT NOT NULL DEFAULT '[]'",
+    """CREATE TABLE neighbours (
+        record_id INTEGER PRIMARY KEY, similarity REAL NOT NULL, other INTEGER NOT NULL
+    )""",
+    """CREATE TABLE uses (
+        record_id INTEGER NOT NULL, number INTEGER NOT NULL, step INTEGER NOT NULL,
+        "rank" INTEGER NOT NULL, total REAL NOT NULL, is_shown INTEGER NOT NULL,
+        PRIMARY KEY (record_id, number, step, "rank")
+    ) WITHOUT ROWID""",
+)
+_NEW_IN_3 = (
+    *(
+        f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0"
+        for table in ("meta", "records", "updates")
+    ),
+    "ALTER TABLE episodes ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE episodes ADD COLUMN position INTEGER",
+    "ALTER TABLE episodes ADD COLUMN task INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE episodes ADD COLUMN is_success INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE episodes ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0",
+)
+
+
+def migrate(db: sqlite3.Connection, version: int, head_key: str) -> None:
+    """Bring a database of an older format up to date, in one transaction or not at all.
+
+    `head_key` names the row of `meta` that holds the memory's counters.
+    """
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        if version < 2:
+            _from_1_to_2(db)
+        if version < 3:
+            _from_2_to_3(db, head_key)
+        db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+
+
+def _from_1_to_2(db: sqlite3.Connection) -> None:
+    names = [name for (name,) in db.execute("SELECT name FROM pragma_table_info('records')")]
+    if "metadata" not in names:
+        db.execute("ALTER TABLE records ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}'")
+    for statement in _NEW_IN_2:
+        db.execute(statement)
+    for number, data in db.execute("SELECT number, data FROM episodes").fetchall():
+        for step in read_episode(data).steps:
+            shown = {exemplar.record_id for exemplar in step.decision.exemplars}
+            db.executemany(
+                f"INSERT INTO uses ({USE_COLUMNS}) VALUES ({marks(6)})",
+                [
+                    (h.record.record_id, number, step.index, h.rank, h.total,
+                     h.record.record_id in shown)
+                    for h in step.decision.hits
+                ],
+            )  # fmt: skip
+
+
+def _from_2_to_3(db: sqlite3.Connection, head_key: str) -> None:
+    for statement in _NEW_IN_3:
+        db.execute(statement)
+    numbers = [number for (number,) in db.execute("SELECT number FROM episodes")]
+    for number in numbers:
+        query = "SELECT episode_id, data FROM episodes WHERE number = ?"
+        episode_id, data = db.execute(query, (number,)).fetchone()
+        row = (episode_id, data, *episode_row(read_episode(data))[2:])
+        names = " = ?, ".join(EPISODE_COLUMNS.split(", "))
+        db.execute(
+            f"UPDATE episodes SET {names} = ?, checksum = ? WHERE number = ?",
+            (*row, checksum(row), number),
+        )
+    sums = [(checksum(stored.row, *stored.values), stored.record_id) for stored in read_records(db)]
+    db.executemany("UPDATE records SET checksum = ? WHERE record_id = ?", sums)
+    _sum_up(db, "updates", UPDATE_COLUMNS, "update_id")
+    _sum_up(db, "meta", "key, value", "key")
+    head = Head.parse(read_meta(db, head_key), n_records=len(sums))
+    if head is not None:
+        write_meta(db, {head_key: head.to_bytes()})
+    write_meta(db, {IDENTITY_KEY: os.urandom(16)})
+
+
+def _sum_up(db: sqlite3.Connection, table: str, columns: str, key: str) -> None:
+    rows = db.execute(f"SELECT {key}, {columns} FROM {table}")
+    sums = [(checksum(tuple(row)), name) for name, *row in rows]
+    db.executemany(f"UPDATE {table} SET checksum = ? WHERE {key} = ?", sums)
