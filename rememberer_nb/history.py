@@ -54,7 +54,6 @@ class History:
         try:
             with self.store.reading():
                 self.head: Head = self.store.load_head()
-                self.n_episodes = self.store.count("episodes")
                 self.run = self.store.load_run()
         except BaseException:
             self.store.close()
@@ -89,6 +88,11 @@ class History:
     def n_tables(self) -> int:
         """Values kept per action."""
         return self.head.n_tables
+
+    @property
+    def n_episodes(self) -> int:
+        """Episodes that were committed."""
+        return self.head.n_episodes
 
     @property
     def n_updates(self) -> int:

@@ -227,7 +227,7 @@ class ExperienceMemory(RecordTable):
             removed=self._removed,
             updates=self._log,
             episodes=episodes,
-            meta=self._meta(run),
+            meta=self._meta(run, len(episodes)),
             neighbours=None if self._eviction is None else self._eviction.changes,
         )
         self._changed, self._removed, self._log = {}, [], []
@@ -304,6 +304,7 @@ class ExperienceMemory(RecordTable):
         self._run: dict[str, Any] | None = None
         with self._store.reading():
             head = self._store.load_head()
+            self._store.check_counts(head)
             if head.n_commits or head.next_record:
                 self._check_tables(head.n_tables)
             self._load_all(head)
@@ -320,23 +321,19 @@ class ExperienceMemory(RecordTable):
         self._next_record, self._next_update = head.next_record, head.next_update
         self._log_start, self._n_commits = head.log_start, head.n_commits
         self._add_many(self._store.load_records())
-        if len(self) != head.n_records:
-            raise self._store.error(
-                f"is damaged: it should hold {head.n_records} records, and holds {len(self)}"
-            )
         for key, similarity in self._similarities().items():
             state = self._store.get_meta(key)
             if state:
                 similarity.restore(state)
         if self._eviction is not None:
             self._eviction.restore(self._store.load_neighbours())
-        self._n_episodes = self._store.count("episodes")
+        self._n_episodes = head.n_episodes
         self._run = self._store.load_run()
 
     def _read(self, stored: StoredRecord) -> Record:
         return self._store.read_record(stored)
 
-    def _meta(self, run: Mapping[str, Any] | None) -> dict[str, bytes]:
+    def _meta(self, run: Mapping[str, Any] | None, n_new: int) -> dict[str, bytes]:
         head = Head(
             n_tables=self.n_tables,
             next_record=self._next_record,
@@ -344,6 +341,7 @@ class ExperienceMemory(RecordTable):
             log_start=self._log_start,
             n_commits=self._n_commits + 1,
             n_records=len(self),
+            n_episodes=self._n_episodes + n_new,
         )
         meta = {HEAD_KEY: head.to_bytes()}
         if run is not None:

@@ -94,9 +94,7 @@ def _rows(history: History) -> Iterator[str]:
     """Rows that are not what was written, or that are missing."""
     for row in history.store.wrong_rows():
         yield f"{row} is not what was written (its checksum differs)"
-    n_records = history.store.count("records")
-    if n_records != len(history):
-        yield f"it should hold {len(history)} records, and holds {n_records}"
+    yield from history.store.missing(history.head)
     for record_id in history.store.orphans():
         yield f"an action value refers to record {record_id}, which is not there"
 
@@ -149,6 +147,13 @@ def _follows(record: Record, value: ActionValue, updates: Iterable[Update]) -> I
     life = [update for update in updates if update.update_id >= first]
     if value.last_update is not None and life and life[-1].update_id != value.last_update:
         yield f"{where}: last changed by update {value.last_update}, the log says otherwise"
+    if life and life[0].update_id != value.first_update:
+        yield f"{where}: first changed by update {value.first_update}, which the log lacks"
+    if life and len(life) == value.n_visits:
+        # Each update begins with the reward for the action itself.
+        reward = sum(update.rewards[0] for update in life) / len(life)
+        if not math.isclose(reward, value.reward, rel_tol=1e-6, abs_tol=1e-9):
+            yield f"{where}: mean reward {value.reward:g}, the log says {reward:g}"
     for table, (q_value, n_visits) in enumerate(value.tables):
         made = [update for update in life if update.table == table]
         for one, two in itertools.pairwise(made):
@@ -173,15 +178,20 @@ def _fits_its_tables(where: str, value: ActionValue) -> Iterator[str]:
 
 def _episodes_agree(contents: _Contents) -> Iterator[str]:
     log = {update.update_id: update for update in contents.updates}
+    n_uses = 0
     for number, episode in enumerate(contents.history.each_episode(), start=1):
         for step in episode.steps:
+            n_uses += len(step.decision.hits)
             for update in step.updates:
                 if log.get(update.update_id) != update:
                     yield f"episode {number}: update {update.update_id} differs from the log's"
+    n_noted = contents.history.store.count("uses")
+    if n_noted != n_uses:
+        yield f"the episodes tell of {n_uses} uses of records, {n_noted} are noted"
 
 
 def _run_agrees(contents: _Contents) -> Iterator[str]:
-    run, n_episodes = contents.history.run, contents.history.n_episodes
+    run, n_episodes = contents.history.run, contents.history.store.count("episodes")
     if run is not None and run["first_episode"] + run["n_done"] > n_episodes:
         yield f"the training run tells of {run['n_done']} episodes, there are fewer"
 

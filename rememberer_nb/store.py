@@ -110,11 +110,12 @@ class Store:
 
     def reopen(self) -> bool:
         """See what others have committed since; False if that is nothing, as for the writer."""
+        self._usable()
         if self._file is None or self._lock is not None:
             return False
-        self._db()
         with self._naming("read"):
-            if not self._is_new and not self._is_fixed and self._file.is_same():
+            is_followed = not self._is_new and not self._is_fixed
+            if is_followed and self._file.is_same():
                 is_old = pragma(self._db(), "user_version") < FORMAT_VERSION
                 if not is_old and read_meta(self._db(), HEAD_KEY) == self._head:
                     return False
@@ -137,8 +138,7 @@ class Store:
             with self._naming("read"):
                 if db.in_transaction:
                     db.execute("COMMIT")
-        if self._is_fixed and self._file is not None and not self._file.is_unchanged():
-            raise self.error("was changed while it was read; open it again")
+        self._db()
 
     def load_records(self, *, is_checked: bool = True) -> Iterator[StoredRecord]:
         """All records in insertion order; `is_checked`: a wrong checksum is an error."""
@@ -209,6 +209,18 @@ class Store:
                 raise DataError(f"it has no head, but holds {held}")
             return Head()
 
+    def missing(self, head: Head) -> Iterator[str]:
+        """What rows there should be, by the head, and are not."""
+        for table, n_rows in (("records", head.n_records), ("episodes", head.n_episodes)):
+            found = self.count(table)
+            if found != n_rows:
+                yield f"it should hold {n_rows} {table}, and holds {found}"
+
+    def check_counts(self, head: Head) -> None:
+        """Make sure that no row is missing."""
+        for problem in self.missing(head):
+            raise self.error(f"is damaged: {problem}")
+
     def load_run(self) -> dict[str, Any] | None:
         """The training run that was noted last."""
         with self._decoding():
@@ -267,7 +279,7 @@ class Store:
             Another one is writing, the file was changed since it was read, or it cannot be
             written.
         """
-        self._db()
+        self._usable()
         if self._file is None or self._lock is not None:
             return
         if self.read_only:
@@ -321,7 +333,13 @@ class Store:
     # Inside
 
     def _db(self) -> sqlite3.Connection:
-        """The connection, if it may be used."""
+        """The connection to read from."""
+        db = self._usable()
+        if self._is_fixed and self._file is not None and not self._file.is_unchanged():
+            raise self.error("was changed while it was read; reload() or open it again")
+        return db
+
+    def _usable(self) -> sqlite3.Connection:
         if self._connection is None:
             raise self.error("is closed; open it again")
         if self._file is not None and self._process != os.getpid():
@@ -365,8 +383,8 @@ class Store:
         except BaseException:
             db.close()
             raise
-        self._db().close()
-        self._connection = db
+        self._usable().close()
+        self._connection, self._is_fixed = db, False
 
     def _make(self, file: StoreFile, fill: Callable[[sqlite3.Connection], None]) -> None:
         def fill_anew(db: sqlite3.Connection) -> None:
@@ -378,7 +396,7 @@ class Store:
         assert self._lock is not None
         self._lock.renew()
         file.make(fill_anew)
-        self._db().close()
+        self._usable().close()
         self._connection, self._is_new = file.open_to_write(), False
 
     def _change(self, fill: Callable[[sqlite3.Connection], None]) -> None:
@@ -400,7 +418,8 @@ class Store:
         known = self._head
         if version < FORMAT_VERSION:
             # What was read came from a copy that was brought up to date.
-            head, known = Head.parse(head, n_records=0), Head.parse(known, n_records=0)
+            counts = {"n_records": 0, "n_episodes": 0}
+            head, known = Head.parse(head, **counts), Head.parse(known, **counts)
         if head != known:
             raise self.error(
                 "cannot be written: another process has changed it since it was opened; nothing "

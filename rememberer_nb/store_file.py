@@ -74,11 +74,11 @@ class StoreFile:
 
     def is_unchanged(self) -> bool:
         """Whether the file itself is as it was when it was opened last."""
-        now, then = self.real.stat(), self._stat
-        return then is not None and (now.st_mtime_ns, now.st_size) == (
-            then.st_mtime_ns,
-            then.st_size,
-        )
+        then = self._stat
+        if then is None or not self.is_same():
+            return False
+        now = self.real.stat()
+        return (now.st_mtime_ns, now.st_size) == (then.st_mtime_ns, then.st_size)
 
     def error(self, problem: str) -> MemoryFileError:
         """The error that names this file."""
@@ -109,6 +109,7 @@ class StoreFile:
         It does where the file or its folder is read-only and no log is there: SQLite could not
         make its own files beside it.
         """
+        self._check_log()
         self._stat = self.real.stat()
         is_fixed = not self.is_writable and not self.has_log
         if self.is_writable:
@@ -117,7 +118,6 @@ class StoreFile:
             db = connect(self.real, "immutable=1" if is_fixed else "mode=ro")
         try:
             self.check_head(db)
-            self._check_log(db)
         except BaseException:
             db.close()
             raise
@@ -125,11 +125,11 @@ class StoreFile:
 
     def open_to_write(self) -> sqlite3.Connection:
         """A connection in WAL mode, to the file that is there now."""
+        self._check_log()
         self._stat = self.real.stat()
         db = connect(self.real)
         try:
             self.check_head(db)
-            self._check_log(db)
             db.execute("PRAGMA journal_mode = WAL")
         except BaseException:
             db.close()
@@ -195,22 +195,25 @@ class StoreFile:
                 # A writer has begun to move its log into the file, or has just done so.
         return connect(self.real, "mode=ro")
 
-    def _check_log(self, db: sqlite3.Connection) -> None:
+    def _check_log(self) -> None:
         """Refuse a log that was left by another file of the same name.
 
-        SQLite would lay its pages over this file's. Reading the file without the log can fail while
-        a writer moves the one into the other; then the log is this file's.
+        SQLite would lay its pages over this file's, and write them there when a connection that may
+        write is closed. Reading the file without the log can fail while a writer moves the one into
+        the other; then the log is this file's.
         """
         if not self.has_log:
             return
-        with contextlib.suppress(sqlite3.Error), closing(connect(self.real, "immutable=1")) as bare:
-            with_log, without = read_identity(db), read_identity(bare)
-            if with_log != without and without is not None:
-                raise self.error(
-                    f"the log beside it, {self.log.name}, belongs to another memory: this file was "
-                    "put in the place of one that was being written. End that process, or remove "
-                    "the log if there is none, and open it again; nothing was changed"
-                )
+        with closing(connect(self.real, "mode=ro")) as db:
+            with_log = _identity_or_none(db)
+        with closing(connect(self.real, "immutable=1")) as db:
+            without = _identity_or_none(db)
+        if without not in (None, with_log):
+            raise self.error(
+                f"the log beside it, {self.log.name}, belongs to another memory: this file was put "
+                "in the place of one that was being written. End that process, or remove the log "
+                "if there is none, and open it again; nothing was changed"
+            )
 
 
 def connect(path: str | Path, options: str = "") -> sqlite3.Connection:
@@ -243,15 +246,25 @@ def read_identity(db: sqlite3.Connection) -> bytes | None:
     return None if row is None else bytes(row[0])
 
 
+def _identity_or_none(db: sqlite3.Connection) -> bytes | None:
+    try:
+        return read_identity(db)
+    except sqlite3.DatabaseError as error:
+        if _is_passing(error):
+            raise
+        return None
+
+
 def what_is_wrong(error: sqlite3.Error, doing: str = "read") -> str:
     """What an error of SQLite says of the file, for people."""
-    code = getattr(error, "sqlite_errorcode", None)
-    if code == sqlite3.SQLITE_NOTADB:
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
         return "is not a memory file (not a SQLite database)"
+    return f"cannot be {doing}: {error}" if _is_passing(error) else f"is damaged: {error}"
+
+
+def _is_passing(error: sqlite3.Error) -> bool:
     # The lowest byte of a code is its kind.
-    if code is not None and code & 0xFF in _PASSING:
-        return f"cannot be {doing}: {error}"
-    return f"is damaged: {error}"
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING
 
 
 def _remove(path: Path) -> None:

@@ -105,7 +105,7 @@ class Head:
     next_record, next_update : the ids that are given next; all below have been given.
     log_start : the first id of the log.
     n_commits : commits so far.
-    n_records : records held.
+    n_records, n_episodes : rows held.
 
     >>> Head.parse(Head(next_record=3, n_records=2).to_bytes()).next_record
     3
@@ -117,6 +117,7 @@ class Head:
     log_start: int = 0
     n_commits: int = 0
     n_records: int = 0
+    n_episodes: int = 0
 
     def to_bytes(self) -> bytes:
         """As it is stored."""

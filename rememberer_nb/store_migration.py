@@ -99,7 +99,7 @@ def _from_2_to_3(db: sqlite3.Connection, head_key: str) -> None:
     db.executemany("UPDATE records SET checksum = ? WHERE record_id = ?", sums)
     _sum_up(db, "updates", UPDATE_COLUMNS, "update_id")
     _sum_up(db, "meta", "key, value", "key")
-    head = Head.parse(read_meta(db, head_key), n_records=len(sums))
+    head = Head.parse(read_meta(db, head_key), n_records=len(sums), n_episodes=len(numbers))
     if head is not None:
         write_meta(db, {head_key: head.to_bytes()})
     write_meta(db, {IDENTITY_KEY: os.urandom(16)})

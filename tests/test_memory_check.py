@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rememberer_nb.agents import rememberer
+from rememberer_nb.cli import main
 from rememberer_nb.config import CapacityConfig, RlemConfig, RolloutConfig
 from rememberer_nb.elements import Transition
 from rememberer_nb.errors import MemoryFileError
@@ -16,6 +17,12 @@ from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory_check import check
 from rememberer_nb.rlem import learn_episode
 from rememberer_nb.rollout import train
+from rememberer_nb.store_format import (
+    EPISODE_COLUMNS,
+    UPDATE_COLUMNS,
+    checksum,
+    read_records,
+)
 from tests.test_rollout import guesses
 from tests.test_store import filled
 from tests.toy import TOY, ScriptedLLM, ToyEnv
@@ -101,6 +108,131 @@ def test_damage_is_named(tmp_path: Path, statement: str, problem: str) -> None:
     assert bool(problems) == bool(problem)
     assert re.search(problem, "\n".join(problems))
     assert path.read_bytes() == before
+
+
+def sign(path: Path) -> None:
+    """As if all that the file holds had been written so: the checksums of its rows as they are."""
+    db = sqlite3.connect(path, isolation_level=None)
+    for stored in list(read_records(db)):
+        found = checksum(stored.row, *stored.values)
+        db.execute("UPDATE records SET checksum = ? WHERE record_id = ?", (found, stored.record_id))
+    for table, columns, key in (
+        ("updates", UPDATE_COLUMNS, "update_id"),
+        ("episodes", EPISODE_COLUMNS, "number"),
+        ("meta", "key, value", "key"),
+    ):
+        for name, *row in db.execute(f"SELECT {key}, {columns} FROM {table}").fetchall():
+            found = checksum(tuple(row))
+            db.execute(f"UPDATE {table} SET checksum = ? WHERE {key} = ?", (found, name))
+    db.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("UPDATE action_values SET q_value = q_value + 5", "record 0 is not what was written"),
+        (
+            "UPDATE action_values SET rationale = 'because 3' WHERE record_id = 4",
+            "record 4 is not what was written",
+        ),
+        ("DELETE FROM action_values WHERE record_id = 4", "record 4 is not what was written"),
+        (
+            "UPDATE records SET observation = replace(observation, 'lamp', 'lcmp')",
+            "record 0 is not what was written",
+        ),
+        (
+            "UPDATE updates SET episode_id = '3' WHERE update_id = 1",
+            "update 1 is not what was written",
+        ),
+        ("UPDATE episodes SET is_success = 0 WHERE number = 2", "episode '1' is not what was"),
+        (
+            "UPDATE meta SET value = CAST(replace(CAST(value AS TEXT), '\"n_at_refresh\": ', "
+            "'\"n_at_refresh\": 1') AS BLOB) WHERE key = 'task:tfidf'",
+            "the value 'task:tfidf' is not what was written",
+        ),
+    ],
+)
+def test_what_is_not_as_written_is_named(tmp_path: Path, statement: str, problem: str) -> None:
+    path = tmp_path / "m.sqlite"
+    filled(path, 3).close()
+    with sqlite3.connect(path) as db:
+        assert db.execute(statement).rowcount > 0
+    db.close()
+    found = check(path)["problems"]
+    assert any(line.startswith(problem) for line in found), found
+    # Nor is it worked with: what the memory itself needs is refused at opening.
+    if "records" in statement or "values" in statement or "meta" in statement:
+        with pytest.raises(MemoryFileError, match="is not what was written"):
+            ExperienceMemory.open(path)
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        (
+            "UPDATE action_values SET q_value = q_value + 5",
+            r"record 1, 'click\[1\]': holds 5, its tables' mean is 0",
+        ),
+        (
+            "UPDATE action_values SET reward = 7 WHERE record_id = 8",
+            "record 8, .*: mean reward 7, the log says 0.4",
+        ),
+        (
+            "UPDATE action_values SET first_update = 7, last_update = 7 WHERE record_id = 8",
+            "record 8, .*: first changed by update 7, which the log lacks",
+        ),
+    ],
+)
+def test_values_that_do_not_follow_are_named(tmp_path: Path, statement: str, problem: str) -> None:
+    import re
+
+    path = tmp_path / "m.sqlite"
+    filled(path, 3).close()
+    with sqlite3.connect(path) as db:
+        db.execute(statement)
+    db.close()
+    sign(path)
+    found = "\n".join(check(path)["problems"])
+    assert "not what was written" not in found
+    assert re.search(problem, found), found
+
+
+def test_a_record_that_is_gone_is_missed(tmp_path: Path) -> None:
+    path = tmp_path / "m.sqlite"
+    filled(path, 3).close()
+    with sqlite3.connect(path) as db:
+        db.execute("DELETE FROM records WHERE record_id = 4")
+        db.execute("DELETE FROM action_values WHERE record_id = 4")
+    db.close()
+    assert check(path)["problems"] == ["it should hold 9 records, and holds 8"]
+    with pytest.raises(MemoryFileError, match="should hold 9 records, and holds 8"):
+        ExperienceMemory.open(path)
+
+
+def test_rows_without_a_head_are_no_empty_memory(tmp_path: Path) -> None:
+    path = tmp_path / "m.sqlite"
+    filled(path, 3).close()
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE meta SET key = 'renamed' WHERE key = 'memory'")
+    db.close()
+    before = path.read_bytes()
+    problem = "it has no head, but holds 9 records, 9 action_values, 9 updates, 3 episodes"
+    assert problem in check(path)["problems"][0]
+    with pytest.raises(MemoryFileError, match=problem):
+        ExperienceMemory.open(path)
+    assert main(["evaluate", "--memory", str(path), "--tasks", "500"]) == 1
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("table", ["updates", "episodes", "records"])
+def test_all_rows_gone_is_missed(tmp_path: Path, table: str) -> None:
+    path = tmp_path / "m.sqlite"
+    filled(path, 3).close()
+    with sqlite3.connect(path) as db:
+        db.execute(f"DELETE FROM {table}")
+        db.execute("DELETE FROM action_values" if table == "records" else "SELECT 1")
+    db.close()
+    assert check(path)["problems"]
 
 
 def test_many_problems_of_a_kind_are_counted(tmp_path: Path) -> None:
