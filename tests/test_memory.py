@@ -336,3 +336,32 @@ def test_repr_counts() -> None:
     memory = taught(ExperienceMemory(), ("g", "o", "a", 1.0))
     assert repr(memory) == "<ExperienceMemory: 1 records, 1 updates>"
     assert "1 records of 1 tasks" in memory._repr_html_()
+
+
+class Failing(JaccardSimilarity):
+    """Fails to encode the texts that say so."""
+
+    def put(self, slot: int, text: str) -> None:
+        if "fail" in text:
+            raise TypeError("cannot encode this")
+        super().put(slot, text)
+
+
+@pytest.mark.parametrize(("task", "observation"), [("g", "fail"), ("fail", "o")])
+def test_a_text_that_cannot_be_encoded_leaves_nothing_behind(task: str, observation: str) -> None:
+    memory = ExperienceMemory(task_similarity=Failing(), observation_similarity=Failing())
+    first = memory.insert("g", "one")
+    for _ in range(2):
+        with pytest.raises(TypeError, match="cannot encode this"):
+            memory.insert(task, observation)
+    assert (len(memory), memory.find(task, observation)) == (1, None)
+    second, third = memory.insert("g", "two"), memory.insert("h", "three")
+    assert [record.record_id for record in memory] == [first, second, third] == [0, 1, 2]
+    for record in memory:
+        hit = next(memory.retrieve(record.task, record.observation))
+        assert (hit.record, hit.total) == (record, 1.0)
+    memory.remove(second)
+    with pytest.raises(TypeError, match="cannot encode this"):
+        memory.insert(task, observation)
+    memory.insert("i", "four")
+    assert next(memory.retrieve("i", "four")).record.observation == "four"
