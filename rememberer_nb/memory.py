@@ -7,7 +7,8 @@ RLEM (`rememberer_nb.rlem`) decides the values, this module keeps them.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from rememberer_nb.elements import Episode, Update
 from rememberer_nb.errors import ConfigError, MemoryFileError, RemembererError
 from rememberer_nb.record_table import RecordTable
 from rememberer_nb.retrieval import Similarity
+from rememberer_nb.savepoint import Savepoint
 from rememberer_nb.store import GENERATION_KEY, Store
 
 if TYPE_CHECKING:
@@ -117,15 +119,32 @@ class ExperienceMemory(RecordTable):
         return before != (self._n_commits, self._next_update, self._next_record)
 
     def rollback(self) -> None:
-        """Go back to the last commit, as after a crash: for an episode that was cut short.
-
-        In a file the similarities' corpus statistics go back too; in RAM, where they are not
-        stored, they are brought up to date instead.
-        """
+        """Go back to the last commit, as after a crash, corpus statistics included."""
         if self._is_dirty or not self._is_whole:
             self._load()
-            if self.path is None:
-                self.refresh()
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """What is cut short inside (an error, Ctrl-C) leaves the memory as it was before.
+
+        Exactly so, with whatever waits to be committed, in RAM and in a file. If something was
+        committed inside, that stays: the memory goes back to the last commit. Interrupted while it
+        goes back, it asks for a `reload`.
+        """
+        before, n_commits = Savepoint.of(self), self._n_commits
+        try:
+            yield
+        except BaseException:
+            # A commit may have been interrupted just after it was written.
+            is_ahead = self._store.is_writer and self._n_written() != self._n_commits
+            if is_ahead or self._n_commits != n_commits:
+                self._is_dirty |= is_ahead
+                self.rollback()
+            elif self._is_dirty or not self._is_whole:
+                self._is_whole = False
+                before.restore(self)
+                self._is_whole = True
+            raise
 
     @property
     def path(self) -> Path | None:
@@ -310,6 +329,10 @@ class ExperienceMemory(RecordTable):
             )
         self._changed, self._is_dirty, self._is_whole = {}, False, True
 
+    def _n_written(self) -> int:
+        meta = self._store.get_meta(GENERATION_KEY)
+        return 0 if meta is None else int(json.loads(meta).get("n_commits", 0))
+
     def _load_all(self, held: dict[str, Any]) -> None:
         self._next_record, self._next_update = held["next_record"], held["next_update"]
         self._log_start, self._n_commits = held.get("log_start", 0), held.get("n_commits", 0)
@@ -335,6 +358,4 @@ class ExperienceMemory(RecordTable):
         meta = {GENERATION_KEY: json.dumps(counters).encode()}
         if run is not None:
             meta[_RUN_KEY] = json.dumps(run).encode()
-        if self.path is not None:
-            meta |= {key: s.state() for key, s in self._similarities().items()}
-        return meta
+        return meta | {key: s.state() for key, s in self._similarities().items()}

@@ -183,6 +183,11 @@ class Store:
 
     # Writing
 
+    @property
+    def is_writer(self) -> bool:
+        """Whether nobody else can write meanwhile."""
+        return self.path is None or self._lock is not None
+
     def claim(self, wait_s: float = 0.0) -> None:
         """Become the one writer, until `close`; of no effect in RAM.
 
