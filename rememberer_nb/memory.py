@@ -7,7 +7,7 @@ RLEM (`rememberer_nb.rlem`) decides the values, this module keeps them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rememberer_nb.config import CapacityConfig, RetrievalConfig
-from rememberer_nb.elements import Episode, Update
+from rememberer_nb.elements import Episode, Record, Update
 from rememberer_nb.errors import ConfigError, MemoryFileError, RemembererError
 from rememberer_nb.record_table import RecordTable
 from rememberer_nb.retrieval import Similarity
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _RUN_KEY = "run"
+_ORIGIN_KEY = "origin"
 
 
 class ExperienceMemory(RecordTable):
@@ -224,7 +225,25 @@ class ExperienceMemory(RecordTable):
         """The training run last noted with a commit; see `rememberer_nb.runs`."""
         return self._run
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever committed, as in a file that was just made."""
+        return self._store.get_meta(GENERATION_KEY) is None
+
+    @property
+    def origin(self) -> dict[str, Any] | None:
+        """What it started from, if that was noted: see `begin`."""
+        return self._origin
+
     # Keeping
+
+    def begin(self, records: Iterable[Record], origin: Mapping[str, Any]) -> None:
+        """Start from initial records; the next commit notes, with them, which they were.
+
+        `origin` is what `origin.origin_of` says of them.
+        """
+        self.add_initial(records)
+        self._origin, self._is_dirty = dict(origin), True
 
     def commit(self, *episodes: Episode, run: Mapping[str, Any] | None = None) -> None:
         """Write everything since the last commit, and the episodes, in one transaction.
@@ -314,6 +333,7 @@ class ExperienceMemory(RecordTable):
         self._clear(f_g, f_o)
         self._n_commits = self._n_episodes = 0
         self._run: dict[str, Any] | None = None
+        self._origin: dict[str, Any] | None = None
         n_tables = self.n_tables
         with self._store.reading():
             meta = self._store.get_meta(GENERATION_KEY)
@@ -344,8 +364,9 @@ class ExperienceMemory(RecordTable):
         if self._eviction is not None:
             self._eviction.restore(self._store.load_neighbours())
         self._n_episodes = self._store.count("episodes")
-        run = self._store.get_meta(_RUN_KEY)
+        run, origin = self._store.get_meta(_RUN_KEY), self._store.get_meta(_ORIGIN_KEY)
         self._run = None if run is None else dict(json.loads(run))
+        self._origin = None if origin is None else dict(json.loads(origin))
 
     def _meta(self, run: Mapping[str, Any] | None) -> dict[str, bytes]:
         counters = {
@@ -358,4 +379,6 @@ class ExperienceMemory(RecordTable):
         meta = {GENERATION_KEY: json.dumps(counters).encode()}
         if run is not None:
             meta[_RUN_KEY] = json.dumps(run).encode()
+        if self._origin is not None:
+            meta[_ORIGIN_KEY] = json.dumps(self._origin).encode()
         return meta | {key: s.state() for key, s in self._similarities().items()}

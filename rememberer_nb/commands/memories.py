@@ -73,10 +73,11 @@ def _add_makers(add: Add, group: Any) -> None:
 def show_stats(args: argparse.Namespace) -> dict[str, Any]:
     """Counts and ranges."""
     from rememberer_nb.envs import get_profile
+    from rememberer_nb.origin import origin_in
     from rememberer_nb.views import stats
 
     with _open(args.file) as memory:
-        return stats(memory, get_profile(args.env))
+        return {**stats(memory, get_profile(args.env)), "origin": origin_in(memory)}
 
 
 def show_values(args: argparse.Namespace) -> dict[str, Any]:
