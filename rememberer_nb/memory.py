@@ -21,7 +21,7 @@ from rememberer_nb.errors import ConfigError, MemoryFileError, RemembererError
 from rememberer_nb.record_table import RecordTable
 from rememberer_nb.retrieval import Similarity
 from rememberer_nb.savepoint import Savepoint
-from rememberer_nb.store import GENERATION_KEY, Store
+from rememberer_nb.store import GENERATION_KEY, Store, is_unused
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -276,9 +276,10 @@ class ExperienceMemory(RecordTable):
     ) -> ExperienceMemory:
         """A new memory with the same settings and no records; `path` must not exist.
 
+        A file to which nothing was ever committed, as a killed process may leave it, will do too.
         `capacity` takes the place of this memory's own.
         """
-        if path is not None and Path(path).exists():
+        if path is not None and Path(path).exists() and not is_unused(path):
             raise MemoryFileError("exists already; nothing was changed", path=path)
         f_g, f_o = (make() for make in self._make_similarities)
         return ExperienceMemory.open(

@@ -375,6 +375,15 @@ def stored_n_tables(path: str | Path) -> int:
             return 1 if meta is None else int(json.loads(meta)["n_tables"])
 
 
+def is_unused(path: str | Path) -> bool:
+    """Whether a file is a memory to which nothing was ever committed."""
+    try:
+        with closing(Store(path, read_only=True)) as store:
+            return store.get_meta(GENERATION_KEY) is None
+    except MemoryFileError:
+        return False
+
+
 def _connect(path: str | Path, options: str = "") -> sqlite3.Connection:
     # Transactions are begun and ended here, never by the module on its own account.
     if path == ":memory:":
