@@ -231,6 +231,11 @@ class ExperienceMemory(RecordTable):
         return self._store.get_meta(GENERATION_KEY) is None
 
     @property
+    def has_changes(self) -> bool:
+        """Whether anything waits to be committed."""
+        return self._is_dirty
+
+    @property
     def origin(self) -> dict[str, Any] | None:
         """What it started from, if that was noted: see `begin`."""
         return self._origin

@@ -107,6 +107,8 @@ def begin_run(
     first, n_done = int(noted["first_episode"]), int(noted["n_done"])
     if memory.n_episodes != first + n_done:
         raise ConfigError("cannot resume: the memory has learnt from other episodes since")
+    if memory.has_changes:
+        raise ConfigError("cannot resume: the memory holds changes that were not committed")
     memory.lock()
     # Earlier versions noted none, and told no runs apart.
     return TrainingRun(

@@ -10,6 +10,7 @@ from rememberer_nb.agents import PromptingAgent, RandomAgent, rememberer
 from rememberer_nb.config import CapacityConfig, RlemConfig, RolloutConfig
 from rememberer_nb.elements import Episode, Prompt
 from rememberer_nb.errors import ConfigError, MemoryFileError
+from rememberer_nb.importers import learn_logged
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory_check import check
 from rememberer_nb.memory_ops import dump
@@ -204,6 +205,47 @@ def test_what_cannot_be_resumed(tmp_path: Path) -> None:
     memory.commit(run_episode(ToyEnv(), PromptingAgent("x", ScriptedLLM(guesses), TOY), 0))
     with pytest.raises(ConfigError, match="learnt from other episodes since"):
         run(memory, resume=True)
+
+
+def test_what_waits_to_be_committed_is_not_the_run_s() -> None:
+    memory = ExperienceMemory()
+    with pytest.raises(KeyboardInterrupt):
+        run(memory, StopsAfter(12))
+    memory.insert("g", "mine")
+    with pytest.raises(ConfigError, match="changes that were not committed"):
+        run(memory, resume=True)
+    memory.rollback()
+    assert len(run(memory, resume=True)) == 9
+
+
+def test_a_run_on_what_was_learnt_from_a_log(tmp_path: Path) -> None:
+    """Stopped and resumed, its ids are those of a run that was not: they tell where it began."""
+    llm = ScriptedLLM(guesses)
+    logged = [run_episode(ToyEnv(), PromptingAgent("x", llm, TOY), task) for task in range(4)]
+    expected = ExperienceMemory(capacity=LIMITS)
+    learn_logged(expected, logged)
+    n_logged = expected.n_updates
+    episodes = run(expected)
+    with ExperienceMemory.open(tmp_path / "m.sqlite", capacity=LIMITS) as memory:
+        learn_logged(memory, logged)
+        with pytest.raises(KeyboardInterrupt):
+            run(memory, StopsAfter(15))
+        assert run(memory, resume=True) == episodes
+        assert list(dump(memory)) == list(dump(expected))
+        assert {episode.episode_id.partition("@")[2] for episode in episodes} == {str(n_logged)}
+
+
+def test_a_run_that_an_earlier_version_began(tmp_path: Path) -> None:
+    """Its note says nothing of its first update, and its ids are what they were."""
+    with ExperienceMemory.open(tmp_path / "m.sqlite", capacity=LIMITS) as memory:
+        run(memory)
+        note = {name: value for name, value in memory.run.items() if name != "first_update"}
+        memory.commit(run=note)
+        longer = run(memory, config=RolloutConfig(n_epochs=4), resume=True)
+        assert len(longer) == 12
+        assert not any("@" in episode.episode_id for episode in longer)
+        again = run(memory, config=RolloutConfig(n_epochs=1))
+        assert all("@" in episode.episode_id for episode in again)
 
 
 def test_two_trainings_of_one_file(tmp_path: Path) -> None:
