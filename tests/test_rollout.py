@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import pytest
 
+import rememberer_nb
 from rememberer_nb.agents import PromptingAgent, RandomAgent, rememberer
 from rememberer_nb.config import CapacityConfig, RetrievalConfig, RlemConfig, RolloutConfig
 from rememberer_nb.elements import (
@@ -257,6 +260,7 @@ def test_skipping_what_an_earlier_epoch_solved(skip_successes: bool) -> None:
 
 # What is cut short
 
+PACKAGE = str(Path(rememberer_nb.__file__).parent)
 N_STEP_1 = RlemConfig(n_step=1)
 
 
@@ -359,6 +363,64 @@ def test_a_batch_is_learnt_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) 
         patch.setattr(ExperienceMemory, "apply", stop)
         train(ToyEnv(), learner(memory), [0, 1, 2], config=config)
     assert dump(memory) == before
+
+
+def at_line(n: int, action: Callable[[], object]) -> int:
+    """Does it, and stops at the n-th line that runs in the package; how many lines ran."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, arg: object) -> Callable | None:
+        nonlocal count
+        if not frame.f_code.co_filename.startswith(PACKAGE):
+            return None
+        if event == "line":
+            count += 1
+            if count == n:
+                raise Stop
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        action()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.slow
+def test_ctrl_c_at_any_line() -> None:
+    """Half-done insertions, evictions and refreshes: nothing is left of them."""
+    limits = CapacityConfig(max_records=3, max_actions=1)
+
+    def filled() -> ExperienceMemory:
+        memory = ExperienceMemory(capacity=limits)
+        memory.add_initial([known()])
+        for task in range(2):
+            run_episode(ToyEnv(), learner(memory, rlem=N_STEP_1), task, learn=True)
+        return memory
+
+    def attempt(memory: ExperienceMemory) -> None:
+        run_episode(ToyEnv(), learner(memory, rlem=N_STEP_1), 2, learn=True)
+
+    whole = filled()
+    n_lines = at_line(-1, lambda: attempt(whole))
+    assert n_lines > 1000
+    memory = filled()
+    before = answers(memory)
+    # Its last lines are left out: a few that fill a cache run only once.
+    for n in range(1, int(0.98 * n_lines), n_lines // 150):
+        with pytest.raises(Stop):
+            at_line(n, functools.partial(attempt, memory))
+        assert answers(memory) == before
+    attempt(memory)
+    assert answers(memory) == answers(whole)
+
+
+def answers(memory: ExperienceMemory) -> tuple:
+    """All that it holds, and what it finds."""
+    queries = [("open the red door", f"You stand before the {c} door.") for c in ("red", "blue")]
+    return dump(memory), [tuple(memory.retrieve(*query, 3)) for query in queries]
 
 
 INTERRUPTED = """
