@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from rememberer_nb.memory_check import check
 from rememberer_nb.memory_ops import dump
 from rememberer_nb.parallel import Slots
 from rememberer_nb.rollout import run_episode, train
-from tests.test_rollout import guesses
+from tests.test_rollout import Stop, at_line, guesses
 from tests.toy import TOY, ScriptedLLM, ToyEnv
 
 LIMITS = CapacityConfig(max_records=4, max_actions=2)
@@ -205,6 +206,24 @@ def test_what_cannot_be_resumed(tmp_path: Path) -> None:
     memory.commit(run_episode(ToyEnv(), PromptingAgent("x", ScriptedLLM(guesses), TOY), 0))
     with pytest.raises(ConfigError, match="learnt from other episodes since"):
         run(memory, resume=True)
+
+
+@pytest.mark.slow
+def test_ctrl_c_at_any_line_of_a_training(tmp_path: Path) -> None:
+    """Inside a step, a commit or between two: resumed, it is as if it had not been stopped."""
+    config = RolloutConfig(n_epochs=1)
+    straight = ExperienceMemory(capacity=LIMITS)
+    n_lines = at_line(-1, lambda: run(straight, config=config))
+    expected = list(dump(straight))
+    for n in range(1, int(0.98 * n_lines), n_lines // 60):
+        path = tmp_path / f"{n}.sqlite" if n % 2 else None
+        with ExperienceMemory.open(path, capacity=LIMITS) as memory:
+            with pytest.raises(Stop):
+                at_line(n, functools.partial(run, memory, config=config))
+            run(memory, config=config, resume=True)
+            assert list(dump(memory)) == expected
+        if path is not None:
+            assert check(path)["problems"] == []
 
 
 def test_what_waits_to_be_committed_is_not_the_run_s() -> None:
