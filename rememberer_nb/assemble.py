@@ -27,16 +27,19 @@ from rememberer_nb.config import (
     RlemConfig,
     RolloutConfig,
 )
+from rememberer_nb.elements import Record
 from rememberer_nb.envs import make_env
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.exemplars import fixed_exemplars
-from rememberer_nb.initial import read_initial
+from rememberer_nb.initial import NAMES, read_initial
 from rememberer_nb.llm_agents import LLM_AGENTS, build_llm_agent
 from rememberer_nb.llms import LLM, make_llm
 from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.origin import check_origin, origin_in, origin_of
 from rememberer_nb.rollout import TextEnv, profile_of
 
 OFFLINE_AGENTS = ("random", "llm_only", "fixed_exemplars", "rememberer")
+DEFAULT_INITIAL = "E0"
 AGENTS = (*OFFLINE_AGENTS, *LLM_AGENTS)
 
 
@@ -44,13 +47,16 @@ AGENTS = (*OFFLINE_AGENTS, *LLM_AGENTS)
 class Settings:
     """Everything a run depends on but its seed and its tasks.
 
-    >>> Settings().env, Settings().initial
-    ('webshop', 'E0')
+    `initial` is what a new memory starts from; None stands for E0, and for whatever the memory of
+    a file has started from.
+
+    >>> Settings().env, Settings().llm
+    ('webshop', 'offline')
     """
 
     env: str = "webshop"
     llm: str = "offline"
-    initial: str = "E0"
+    initial: str | None = None
     retrieval: RetrievalConfig = field(default_factory=RetrievalConfig)
     rlem: RlemConfig = field(default_factory=RlemConfig)
     exemplar: ExemplarConfig = field(default_factory=ExemplarConfig)
@@ -66,20 +72,60 @@ def build_env(settings: Settings) -> Any:
 
 
 def build_memory(
-    settings: Settings, path: str | Path | None = None, *, must_exist: bool = False
+    settings: Settings,
+    path: str | Path | None = None,
+    *,
+    must_exist: bool = False,
+    read_only: bool = False,
 ) -> ExperienceMemory:
-    """The memory in a file, or a new one in RAM; a new one starts from `settings.initial`."""
+    """The memory in a file, or a new one in RAM; a new one starts from `settings.initial`.
+
+    New is a memory to which nothing was ever committed. What it starts from is its first commit,
+    with a note of what that is (`ExperienceMemory.origin`); if it is `read_only`, that stays in
+    RAM. One that is not new keeps what it has.
+
+    Raises
+    ------
+    ConfigError
+        There is no such initial memory, or the file has started from another one.
+    """
+    records: tuple[Record, ...] | None = None
+    if settings.initial is not None or path is None or not Path(path).exists():
+        # Before a file is made.
+        records = read_initial(settings.initial or DEFAULT_INITIAL, settings.env)
     memory = ExperienceMemory.open(
         path,
         must_exist=must_exist,
+        read_only=read_only,
         retrieval=settings.retrieval,
         capacity=settings.capacity,
         n_tables=2 if settings.rlem.double else 1,
     )
-    if not len(memory) and not memory.n_updates:
-        memory.add_initial(read_initial(settings.initial, settings.env))
-        memory.commit()
+    try:
+        if memory.is_new:
+            source = settings.initial or DEFAULT_INITIAL
+            records = read_initial(source, settings.env) if records is None else records
+            memory.begin(records, origin_of(source, records))
+            if not read_only:
+                memory.commit()
+        elif settings.initial is not None and records is not None:
+            check_origin(memory, settings.initial, records)
+    except BaseException:
+        memory.close()
+        raise
     return memory
+
+
+def initial_name(settings: Settings, memory: ExperienceMemory | None = None) -> str:
+    """The initial memory that a run depends on: the memory's own, if that is known.
+
+    >>> initial_name(Settings()), initial_name(Settings(initial="E1"))
+    ('E0', 'E1')
+    """
+    origin = None if memory is None else memory.origin
+    if origin is None and settings.initial is None and memory is not None:
+        origin = origin_in(memory)
+    return settings.initial or DEFAULT_INITIAL if origin is None else str(origin["name"])
 
 
 def build_llm(env: TextEnv, settings: Settings) -> LLM:
@@ -130,7 +176,7 @@ def build_agent(
             llm,
             profile,
             build_memory(settings) if memory is None else memory,
-            read_initial(settings.initial, settings.env),
+            _demonstrations(settings, memory),
             retrieval=settings.retrieval,
             exemplar=settings.exemplar,
             rlem=settings.rlem,
@@ -138,10 +184,17 @@ def build_agent(
         )
     source = None
     if name == "fixed_exemplars":
-        records = read_initial(settings.initial, settings.env)
+        records = _demonstrations(settings, memory)
         rng = np.random.default_rng(np.random.SeedSequence((seed, 0)))
         n_exemplars = settings.retrieval.n_exemplars
         source = FixedExemplars(
             fixed_exemplars(records, n_exemplars, profile, rng, settings.exemplar)
         )
     return PromptingAgent(name, llm, profile, source, prompt=settings.prompt)
+
+
+def _demonstrations(settings: Settings, memory: ExperienceMemory | None) -> tuple[Record, ...]:
+    """Initial records as such: those named, else those that the memory started from."""
+    name = initial_name(settings, memory)
+    source = settings.initial or (name if name in NAMES else DEFAULT_INITIAL)
+    return read_initial(source, settings.env)

@@ -119,20 +119,19 @@ def _import_sessions(args: argparse.Namespace) -> dict[str, Any]:
 
 def _learn_logged(episodes: Sequence[Any], path: Path | None) -> dict[str, Any]:
     """Learn a memory from logged episodes; what there was to learn from, and how much it became."""
-    from tqdm.auto import tqdm
-
-    from rememberer_nb.importers import summarise
+    from rememberer_nb.importers import learn_logged, summarise
     from rememberer_nb.memory import ExperienceMemory
-    from rememberer_nb.rlem import learn_episode
+    from rememberer_nb.origin import origin_of
 
     result = summarise(episodes)
     with ExperienceMemory.open(path) as memory:
-        for episode in tqdm(episodes, desc="learn", unit="episode", leave=False):
-            learn_episode(
-                memory, episode.task.text, episode.transitions(), episode_id=episode.episode_id
-            )
-            memory.commit(episode)
+        if memory.is_new:
+            memory.begin((), origin_of("empty", ()))
+        result["skipped"] = learn_logged(memory, episodes, is_shown=True)
         result["records"] = len(memory)
+    if result["skipped"]:
+        known = f"{result['skipped']} of {len(episodes)} episodes were known: skipped"
+        result["note"] = known
     return result
 
 

@@ -51,6 +51,10 @@ class Eviction(Protocol):
         """The record id."""
         ...
 
+    def neighbours(self) -> dict[int, Neighbour]:
+        """All that `changes` has told so far, for `restore`."""
+        ...
+
     def restore(self, neighbours: Mapping[int, Neighbour]) -> None:
         """Take over what `changes` told the store, after all records were put."""
         ...
@@ -105,8 +109,12 @@ class _ByKey:
         """The record id."""
         return self._queue.first()
 
-    def restore(self, neighbours: Mapping[int, Neighbour]) -> None:
+    def neighbours(self) -> dict[int, Neighbour]:
         """The records themselves are all there is to know."""
+        return {}
+
+    def restore(self, neighbours: Mapping[int, Neighbour]) -> None:
+        """Nothing is told."""
 
     def _key(self, record: Record) -> Any:
         raise NotImplementedError
@@ -173,6 +181,10 @@ class Redundancy:
         while (pair := self._top_pair())[1] not in self._n_visits:
             self._compare(memory, pair[0])
         return min(pair, key=lambda record_id: (self._n_visits[record_id], record_id))
+
+    def neighbours(self) -> dict[int, Neighbour]:
+        """The nearest neighbour of each record that has been compared."""
+        return dict(self._nearest)
 
     def restore(self, neighbours: Mapping[int, Neighbour]) -> None:
         """Take over the neighbours of the records that are still held."""

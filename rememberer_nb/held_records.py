@@ -70,6 +70,10 @@ class HeldRecords:
         """Hold a record, in the place of the one with its id."""
         self._held[record.record_id] = record
 
+    def snapshot(self) -> tuple[Record | Unread, ...]:
+        """What is held now, read or not, in order."""
+        return tuple(self._held.values())
+
     def pop(self, record_id: int) -> Record:
         """Give a record up."""
         record = self[record_id]

@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import Any
 
 from rememberer_nb.elements import Episode, Record, Update
-from rememberer_nb.store import Store
+from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.store import ORIGIN_KEY, RUN_KEY, Store
 from rememberer_nb.store_format import VALUE_COLUMNS, Head, StoredRecord, as_text, read_value
 
 # What `show` sorts by; of action values without an update the last ones.
@@ -54,7 +55,8 @@ class History:
         try:
             with self.store.reading():
                 self.head: Head = self.store.load_head()
-                self.run = self.store.load_run()
+                self.run = self.store.load_note(RUN_KEY)
+                self.origin = self.store.load_note(ORIGIN_KEY)
         except BaseException:
             self.store.close()
             raise
@@ -189,3 +191,10 @@ class History:
 
     def __repr__(self) -> str:
         return f"<ExperienceMemory: {len(self)} records, {self.n_updates} updates in {self.path}>"
+
+
+def open_to_look(path: str | Path) -> ExperienceMemory:
+    """A memory file as a memory that is not written, whichever number of values it keeps."""
+    with History(path) as history:
+        n_tables = history.n_tables
+    return ExperienceMemory.open(path, must_exist=True, read_only=True, n_tables=n_tables)

@@ -7,7 +7,8 @@ RLEM (`rememberer_nb.rlem`) decides the values, this module keeps them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,8 @@ from rememberer_nb.elements import Episode, Record, Update
 from rememberer_nb.errors import ConfigError, MemoryFileError, RemembererError
 from rememberer_nb.record_table import RecordTable
 from rememberer_nb.retrieval import Similarity
-from rememberer_nb.store import HEAD_KEY, RUN_KEY, Store
+from rememberer_nb.savepoint import Savepoint
+from rememberer_nb.store import HEAD_KEY, ORIGIN_KEY, RUN_KEY, Store
 from rememberer_nb.store_format import Head, StoredRecord
 
 if TYPE_CHECKING:
@@ -116,15 +118,32 @@ class ExperienceMemory(RecordTable):
         return before != (self._n_commits, self._next_update, self._next_record)
 
     def rollback(self) -> None:
-        """Go back to the last commit, as after a crash: for an episode that was cut short.
-
-        In a file the similarities' corpus statistics go back too; in RAM, where they are not
-        stored, they are brought up to date instead.
-        """
+        """Go back to the last commit, as after a crash, corpus statistics included."""
         if self._is_dirty or not self._is_whole:
             self._load()
-            if self.path is None:
-                self.refresh()
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """What is cut short inside (an error, Ctrl-C) leaves the memory as it was before.
+
+        Exactly so, with whatever waits to be committed, in RAM and in a file. If something was
+        committed inside, that stays: the memory goes back to the last commit. Interrupted while it
+        goes back, it asks for a `reload`.
+        """
+        before, n_commits = Savepoint.of(self), self._n_commits
+        try:
+            yield
+        except BaseException:
+            # A commit may have been interrupted just after it was written.
+            is_ahead = self._store.is_writer and self._n_written() != self._n_commits
+            if is_ahead or self._n_commits != n_commits:
+                self._is_dirty |= is_ahead
+                self.rollback()
+            elif self._is_dirty or not self._is_whole:
+                self._is_whole = False
+                before.restore(self)
+                self._is_whole = True
+            raise
 
     @property
     def path(self) -> Path | None:
@@ -212,7 +231,30 @@ class ExperienceMemory(RecordTable):
         """The training run last noted with a commit; see `rememberer_nb.runs`."""
         return self._run
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever committed, as in a file that was just made."""
+        return self._store.get_meta(HEAD_KEY) is None
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything waits to be committed."""
+        return self._is_dirty
+
+    @property
+    def origin(self) -> dict[str, Any] | None:
+        """What it started from, if that was noted: see `begin`."""
+        return self._origin
+
     # Keeping
+
+    def begin(self, records: Iterable[Record], origin: Mapping[str, Any]) -> None:
+        """Start from initial records; the next commit notes, with them, which they were.
+
+        `origin` is what `origin.origin_of` says of them.
+        """
+        self.add_initial(records)
+        self._origin, self._is_dirty = dict(origin), True
 
     def commit(self, *episodes: Episode, run: Mapping[str, Any] | None = None) -> None:
         """Write everything since the last commit, and the episodes, in one transaction.
@@ -302,6 +344,7 @@ class ExperienceMemory(RecordTable):
         self._clear(f_g, f_o)
         self._n_commits = self._n_episodes = 0
         self._run: dict[str, Any] | None = None
+        self._origin: dict[str, Any] | None = None
         with self._store.reading():
             head = self._store.load_head()
             self._store.check_counts(head)
@@ -317,6 +360,9 @@ class ExperienceMemory(RecordTable):
                 "open it with the same n_tables"
             )
 
+    def _n_written(self) -> int:
+        return self._store.load_head().n_commits
+
     def _load_all(self, head: Head) -> None:
         self._next_record, self._next_update = head.next_record, head.next_update
         self._log_start, self._n_commits = head.log_start, head.n_commits
@@ -328,7 +374,8 @@ class ExperienceMemory(RecordTable):
         if self._eviction is not None:
             self._eviction.restore(self._store.load_neighbours())
         self._n_episodes = head.n_episodes
-        self._run = self._store.load_run()
+        self._run = self._store.load_note(RUN_KEY)
+        self._origin = self._store.load_note(ORIGIN_KEY)
 
     def _read(self, stored: StoredRecord) -> Record:
         return self._store.read_record(stored)
@@ -346,6 +393,6 @@ class ExperienceMemory(RecordTable):
         meta = {HEAD_KEY: head.to_bytes()}
         if run is not None:
             meta[RUN_KEY] = json.dumps(run).encode()
-        if self.path is not None:
-            meta |= {key: s.state() for key, s in self._similarities().items()}
-        return meta
+        if self._origin is not None:
+            meta[ORIGIN_KEY] = json.dumps(self._origin).encode()
+        return meta | {key: s.state() for key, s in self._similarities().items()}

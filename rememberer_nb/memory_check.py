@@ -137,17 +137,21 @@ def _values_follow(contents: _Contents) -> Iterator[str]:
         by_value.setdefault((update.record_id, update.action), []).append(update)
     for record in contents.records:
         for value in record.action_values:
-            yield from _follows(record, value, by_value.get((record.record_id, value.action), []))
+            updates = by_value.get((record.record_id, value.action), [])
+            yield from _follows(record, value, updates, contents.history.log_start)
 
 
-def _follows(record: Record, value: ActionValue, updates: Iterable[Update]) -> Iterator[str]:
+def _follows(
+    record: Record, value: ActionValue, updates: Iterable[Update], start: int
+) -> Iterator[str]:
     where = f"record {record.record_id}, {value.action!r:.60}"
     first = value.first_update if value.first_update is not None else math.inf
     # Before its first update the action was another life of it, which has been forgotten since.
     life = [update for update in updates if update.update_id >= first]
     if value.last_update is not None and life and life[-1].update_id != value.last_update:
         yield f"{where}: last changed by update {value.last_update}, the log says otherwise"
-    if life and life[0].update_id != value.first_update:
+    is_logged = value.first_update is not None and value.first_update >= start
+    if life and is_logged and life[0].update_id != value.first_update:
         yield f"{where}: first changed by update {value.first_update}, which the log lacks"
     if life and len(life) == value.n_visits:
         # Each update begins with the reward for the action itself.

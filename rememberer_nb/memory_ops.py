@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +32,10 @@ def copy(memory: ExperienceMemory, path: str | Path | None = None) -> Experience
     """The same records and values, without log and episodes; in RAM by default.
 
     Record ids are given anew, in the same order. Corpus statistics are those of the records held.
-    A file that exists is refused (`MemoryFileError`).
+    What the memory started from is what its copy has started from. A file that exists is refused
+    (`MemoryFileError`).
     """
-    return _made(memory, memory, path)
+    return _made(memory, memory, path, memory.origin)
 
 
 def shuffled(memory: ExperienceMemory, rng: np.random.Generator) -> ExperienceMemory:
@@ -61,6 +62,7 @@ def merge(
     Per action and table visits add up; q values and rewards are means weighted by visits, which is
     exact for running means (α = 1/N). The rationale is that of the most visited (of equals the
     last). Available actions are united; source and metadata are the first memory's that has them.
+    If all have started from the same, so has the new one; otherwise that is not known.
 
     Parameters
     ----------
@@ -97,6 +99,9 @@ def merge(
     )
     limits = CapacityConfig() if capacity is None else capacity
     twin = memories[0].empty(path, capacity=limits)
+    first, *others = (memory.origin for memory in memories)
+    if first is not None and all(other == first for other in others):
+        twin.begin((), first)
     twin.adopt(merged)
     twin.refresh()
     twin.commit()
@@ -212,9 +217,14 @@ def unique_keys(memories: Iterable[ExperienceMemory]) -> list[Key]:
 
 
 def _made(
-    memory: ExperienceMemory, records: Iterable[Record], path: str | Path | None
+    memory: ExperienceMemory,
+    records: Iterable[Record],
+    path: str | Path | None,
+    origin: Mapping[str, Any] | None = None,
 ) -> ExperienceMemory:
     twin = memory.empty(path)
+    if origin is not None:
+        twin.begin((), origin)
     twin.adopt(records, log_start=memory.n_updates)
     twin.refresh()
     twin.commit()

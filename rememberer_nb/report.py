@@ -21,7 +21,7 @@ _PLACES = {"webshop": "bundled shop", "wikihow": "bundled how-to site"}
 
 def default_comparison(n_seeds: int = 12, env: str = "webshop") -> Comparison:
     """Three epochs on S0, then the test tasks, in a bundled environment with the offline LLM."""
-    settings = Settings(env=env)
+    settings = Settings(env=env, initial="E0")
     n_tasks = len(build_env(settings).unwrapped.tasks)
     return Comparison(
         settings=settings,

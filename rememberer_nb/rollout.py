@@ -7,9 +7,8 @@ number), so an episode gives the same result alone, resumed, or beside others.
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,6 +20,7 @@ from rememberer_nb.config import RolloutConfig
 from rememberer_nb.elements import Decision, Episode, Step, Task, Transition, Update
 from rememberer_nb.envs.profile import Profile
 from rememberer_nb.errors import ConfigError
+from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.parallel import Slots, run_jobs
 from rememberer_nb.rlem import EpisodeLearner, learn_episode
 from rememberer_nb.runs import Job, KeptEpisodes, OnEpisode, batches, begin_run, describe_run
@@ -83,6 +83,7 @@ def run_episode(
     position: int = 0,
     learn: bool = False,
     on_step: Callable[[Step], None] | None = None,
+    run: int | None = None,
 ) -> Episode:
     """One attempt at a task, every decision kept.
 
@@ -92,18 +93,24 @@ def run_episode(
     task : the task's number in the environment.
     seed, epoch, position : what the episode's randomness derives from.
     learn : whether the agent's memory learns (training) or stays as it is (evaluation). An episode
-        that is cut short (Ctrl-C, an error) takes the memory back to its last commit.
+        that is cut short (Ctrl-C, an error) is taken back, and nothing else.
     on_step : called after each step, for live views.
+    run : tells the episodes of a memory's training runs apart, see `runs.TrainingRun`; by default
+        one that learns is a run of its own.
     """
+    memory = agent.memory if learn else None
     random = EpisodeRandom.derive(seed, epoch, position, task)
     observation, info = env.reset(seed=random.env_seed, options={"task": task})
     goal: Task = info["task"]
-    episode_id = f"{agent.name}/{seed}/{epoch}/{position}/{goal.task_id}"
+    if run is None:
+        run = 0 if memory is None else memory.n_updates
+    place = f"{agent.name}/{seed}/{epoch}/{position}/{goal.task_id}"
+    episode_id = f"{place}@{run}" if run else place
     learner = None
-    if learn and agent.memory is not None:
-        learner = EpisodeLearner(agent.memory, goal.text, episode_id, agent.rlem, random.choices)
+    if memory is not None:
+        learner = EpisodeLearner(memory, goal.text, episode_id, agent.rlem, random.choices)
     steps: list[Step] = []
-    with _all_or_nothing(agent if learn else None):
+    with _all_or_nothing(memory):
         while not steps or not (steps[-1].terminated or steps[-1].truncated):
             situation = Situation(
                 goal,
@@ -117,29 +124,22 @@ def run_episode(
             steps.append(step)
             if on_step is not None:
                 on_step(step)
-    return Episode(
-        episode_id=episode_id,
-        env=profile_of(env).name,
-        agent=agent.name,
-        task=goal,
-        steps=tuple(steps),
-        final_observation=observation,
-        is_success=bool(info.get("is_success", False)),
-        seed=seed,
-        epoch=epoch,
-        metadata={"position": position},
-    )
+        return Episode(
+            episode_id=episode_id,
+            env=profile_of(env).name,
+            agent=agent.name,
+            task=goal,
+            steps=tuple(steps),
+            final_observation=observation,
+            is_success=bool(info.get("is_success", False)),
+            seed=seed,
+            epoch=epoch,
+            metadata={"position": position},
+        )
 
 
-@contextmanager
-def _all_or_nothing(agent: Agent | None) -> Iterator[None]:
-    """What is cut short leaves the agent's memory as it was at its last commit."""
-    try:
-        yield
-    except BaseException:
-        if agent is not None and agent.memory is not None:
-            agent.memory.rollback()
-        raise
+def _all_or_nothing(memory: ExperienceMemory | None) -> AbstractContextManager[None]:
+    return nullcontext() if memory is None else memory.all_or_nothing()
 
 
 def _take(
@@ -192,18 +192,28 @@ class Progress:
         return tqdm(total=n_items, desc=label, disable=not self.is_shown, leave=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """What the episodes of one training or evaluation share."""
+
+    seed: int
+    run: int = 0
+
+    def __call__(self, env: TextEnv, agent: Agent, job: Job, *, learn: bool = False) -> Episode:
+        epoch, position, task = job
+        return run_episode(
+            env, agent, task,
+            seed=self.seed, epoch=epoch, position=position, learn=learn, run=self.run,
+        )  # fmt: skip
+
+
 def _collect(
-    jobs: Sequence[Job], envs: Sequence[TextEnv], agent: Agent, seed: int
+    jobs: Sequence[Job], envs: Sequence[TextEnv], agent: Agent, attempt: _Attempt
 ) -> Iterator[tuple[int, Episode]]:
     """Episodes of (epoch, position, task) without learning, as they are finished."""
     if len(envs) == 1:
-        return ((number, _run(envs[0], agent, job, seed)) for number, job in enumerate(jobs))
-    return run_jobs(jobs, functools.partial(_run, seed=seed), envs, agent)
-
-
-def _run(env: TextEnv, agent: Agent, job: Job, seed: int, *, learn: bool = False) -> Episode:
-    epoch, position, task = job
-    return run_episode(env, agent, task, seed=seed, epoch=epoch, position=position, learn=learn)
+        return ((number, attempt(envs[0], agent, job)) for number, job in enumerate(jobs))
+    return run_jobs(jobs, attempt, envs, agent)
 
 
 def train(
@@ -242,24 +252,29 @@ def train(
         raise ConfigError("training learns at every step: several slots need a batch_size")
     if resume and (agent.memory is None or not keep_episodes):
         raise ConfigError("only a run of an agent with a memory that keeps episodes can be resumed")
-    run = None
+    run, attempt = None, _Attempt(seed)
+    if agent.memory is not None:
+        # Before any work, and any money, is spent.
+        agent.memory.lock()
+        attempt = _Attempt(seed, agent.memory.n_updates)
     if agent.memory is not None and keep_episodes:
         asked = describe_run(profile_of(env).name, agent, tasks, seed, config, parameters)
         run = begin_run(agent.memory, asked, resume=resume)
+        attempt = _Attempt(seed, run.first_update)
     kept = KeptEpisodes(agent, run, on_episode)
-    with (
-        progress.bar(config.n_epochs * len(tasks), f"train {agent.name}") as bar,
-        _all_or_nothing(agent),
-    ):
+    with progress.bar(config.n_epochs * len(tasks), f"train {agent.name}") as bar:
         done = kept.take_up()
         bar.update(len(done))
         for batch in batches(tasks, config, kept.solved):
             due = [job for job in batch if job[:2] not in done]
-            if due and config.batch_size is None:
-                kept.add([_run(env, agent, due[0], seed, learn=True)])
-                bar.update()
-            elif due:
-                _train_batch(due, slots.environments(env, len(due)), agent, seed, kept.add, bar)
+            # What is cut short is taken back as far as it was not committed.
+            with _all_or_nothing(agent.memory):
+                if due and config.batch_size is None:
+                    kept.add([attempt(env, agent, due[0], learn=True)])
+                    bar.update()
+                elif due:
+                    envs = slots.environments(env, len(due))
+                    _train_batch(due, envs, agent, attempt, kept.add, bar)
     kept.finish()
     return kept.episodes
 
@@ -268,20 +283,20 @@ def _train_batch(
     batch: Sequence[Job],
     envs: Sequence[TextEnv],
     agent: Agent,
-    seed: int,
+    attempt: _Attempt,
     keep: Callable[[Sequence[Episode]], None],
     bar: Any,
 ) -> None:
     """Collect a batch, then learn from it in order; if it is cut short, from what is finished."""
     found: dict[int, Episode] = {}
     try:
-        with closing(_collect(batch, envs, agent, seed)) as finished:
+        with closing(_collect(batch, envs, agent, attempt)) as finished:
             for number, episode in finished:
                 found[number] = episode
                 bar.update()
     finally:
         if found:
-            keep([_learn(found[number], agent, batch[number], seed) for number in sorted(found)])
+            keep([_learn(found[i], agent, batch[i], attempt.seed) for i in sorted(found)])
 
 
 def _learn(episode: Episode, agent: Agent, job: Job, seed: int) -> Episode:
@@ -332,7 +347,7 @@ def evaluate(
     found: dict[int, Episode] = {}
     with (
         progress.bar(len(jobs), f"evaluate {agent.name}") as bar,
-        closing(_collect(jobs, envs, agent, seed)) as finished,
+        closing(_collect(jobs, envs, agent, _Attempt(seed))) as finished,
     ):
         for number, episode in finished:
             found[number] = episode

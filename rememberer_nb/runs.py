@@ -30,12 +30,15 @@ class TrainingRun:
     Parameters
     ----------
     parameters : plain values that JSON holds; see `describe_run`.
-    first_episode : how many episodes the memory held before.
+    first_episode, first_update : how many episodes the memory held, and updates its log, before.
+        The second stands in the ids of the run's episodes ("...@412"; a first run needs none), so
+        that no two runs of a memory have the same.
     done : the run's episodes so far, in the order in which they were learnt.
     """
 
     parameters: dict[str, Any]
     first_episode: int
+    first_update: int
     done: list[Episode]
 
     def note(self, n_more: int = 0, *, is_finished: bool = False) -> dict[str, Any]:
@@ -43,6 +46,7 @@ class TrainingRun:
         return {
             "parameters": self.parameters,
             "first_episode": self.first_episode,
+            "first_update": self.first_update,
             "n_done": len(self.done) + n_more,
             "is_finished": is_finished,
         }
@@ -96,15 +100,20 @@ def begin_run(
     if resume and noted is None and memory.n_updates > memory.log_start:
         raise ConfigError("cannot resume: the memory holds no training run")
     if not resume or noted is None:
-        run = TrainingRun(parameters, memory.n_episodes, [])
+        run = TrainingRun(parameters, memory.n_episodes, memory.n_updates, [])
         memory.commit(run=run.note())
         return run
     _check_same(noted["parameters"], parameters)
     first, n_done = int(noted["first_episode"]), int(noted["n_done"])
     if memory.n_episodes != first + n_done:
         raise ConfigError("cannot resume: the memory has learnt from other episodes since")
+    if memory.has_changes:
+        raise ConfigError("cannot resume: the memory holds changes that were not committed")
     memory.lock()
-    return TrainingRun(parameters, first, memory.episodes(after=first))
+    # Earlier versions noted none, and told no runs apart.
+    return TrainingRun(
+        parameters, first, int(noted.get("first_update", 0)), memory.episodes(after=first)
+    )
 
 
 def batches(

@@ -55,6 +55,8 @@ from rememberer_nb.store_migration import migrate
 HEAD_KEY = "memory"
 # Where a training run is noted; see `rememberer_nb.runs`.
 RUN_KEY = "run"
+# What the memory started from; see `rememberer_nb.origin`.
+ORIGIN_KEY = "origin"
 # What a row that is none of ours raises when it is made a value.
 _NOT_OURS = (zlib.error, DataError, ValueError, TypeError, LookupError, AttributeError)
 
@@ -221,11 +223,11 @@ class Store:
         for problem in self.missing(head):
             raise self.error(f"is damaged: {problem}")
 
-    def load_run(self) -> dict[str, Any] | None:
-        """The training run that was noted last."""
+    def load_note(self, key: str) -> dict[str, Any] | None:
+        """What is noted under `RUN_KEY` or `ORIGIN_KEY`."""
         with self._decoding():
-            run = read_meta(self._db(), RUN_KEY)
-            return None if run is None else dict(json.loads(run))
+            note = read_meta(self._db(), key)
+            return None if note is None else dict(json.loads(note))
 
     def read_record(self, stored: StoredRecord) -> Record:
         """A record that was loaded as it lies in the file."""
@@ -269,6 +271,11 @@ class Store:
         return [row[0] for row in self.select(query + "(SELECT record_id FROM records)")]
 
     # Writing
+
+    @property
+    def is_writer(self) -> bool:
+        """Whether nobody else can write meanwhile."""
+        return self.path is None or self._lock is not None
 
     def claim(self, wait_s: float = 0.0) -> None:
         """Become the one writer, until `close`; of no effect in RAM.

@@ -126,9 +126,32 @@ def test_import_react(capsys, transcript: Path, tmp_path: Path) -> None:
         "success_rate": 1.0,
         "purchases": 1,
         "transitions": 3,
+        "skipped": 0,
         "records": 3,
     }
     assert run_json(capsys, "memory", "stats", str(path))["q_min"] == 1.0
+
+
+def test_importing_a_log_twice_adds_nothing(capsys, transcript: Path, tmp_path: Path) -> None:
+    path = tmp_path / "m.sqlite"
+    call = ("import", "react", str(transcript), "--memory", str(path))
+    run_json(capsys, *call)
+    before = path.read_bytes()
+    again = run_json(capsys, *call)
+    assert (again["skipped"], again["records"]) == (1, 3)
+    assert again["note"] == "1 of 1 episodes were known: skipped"
+    assert main(list(call)) == 0
+    assert "note: 1 of 1 episodes were known: skipped\n" in capsys.readouterr().out
+    # From a file of another name it is the same log; with another outcome it is another one.
+    renamed = tmp_path / "renamed.ipynb"
+    renamed.write_text(transcript.read_text())
+    assert run_json(capsys, *call[:2], str(renamed), *call[3:])["skipped"] == 1
+    transcript.write_text(transcript.read_text().replace("1.0", "0.5"))
+    assert main(list(call)) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "episode 'react_0' of log.ipynb is known with other contents" in line
+    assert path.read_bytes() == before
+    assert run_json(capsys, "memory", "stats", str(path))["origin"]["name"] == "empty"
 
 
 def test_importing_the_real_log_gives_the_published_figures(capsys, conformance_dir: Path) -> None:

@@ -386,8 +386,7 @@ def test_rollback_undoes_everything_since_the_commit(tmp_path: Path, is_in_file:
         memory.refresh()
         memory.rollback()
         assert list(dump(memory)) == before
-        if is_in_file:
-            assert hits(memory) == found
+        assert hits(memory) == found
         # What was undone is not written by the next commit.
         memory.commit()
         assert [line for line in dump(memory) if '"memory"' not in line] == before[1:]

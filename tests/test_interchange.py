@@ -17,8 +17,9 @@ from rememberer_nb.errors import ConfigError, DataError, MemoryFileError
 from rememberer_nb.interchange import COLUMNS, import_frame, read_frame, write_frame
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory_check import check
-from rememberer_nb.memory_ops import diff
+from rememberer_nb.memory_ops import diff, dump
 from rememberer_nb.rlem import learn_episode
+from rememberer_nb.store import Store
 from tests.test_store import filled
 
 KINDS = pytest.mark.parametrize("ending", [".csv", ".jsonl"])
@@ -88,6 +89,23 @@ def test_out_and_in(tmp_path: Path, ending: str, n_tables: int) -> None:
     assert check(out)["problems"] == []
     with pytest.raises(MemoryFileError, match="exists already"):
         import_frame(path, out)
+
+
+@KINDS
+def test_a_killed_import_blocks_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    path, out = tmp_path / f"x{ending}", tmp_path / "m.sqlite"
+    write_frame(path, filled(tmp_path / "source.sqlite", 5))
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Store, "write", die)
+        import_frame(path, out)
+    with import_frame(path, out) as memory, import_frame(path) as straight:
+        assert list(dump(memory)) == list(dump(straight))
 
 
 @KINDS

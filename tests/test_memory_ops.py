@@ -87,6 +87,25 @@ def test_a_file_that_exists_is_not_copied_into(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("how", ["copy", "merge", "filter"])
+def test_a_file_that_a_killed_process_left_is_in_nobodys_way(tmp_path: Path, how: str) -> None:
+    """It was made, and nothing was committed to it."""
+    path = tmp_path / "m.sqlite"
+    ExperienceMemory.open(path).close()
+    source = filled(tmp_path / "source.sqlite", 2)
+    make = {
+        "copy": source.copy,
+        "merge": lambda path: merge([source], path),
+        "filter": lambda path: filter_records(source, path),
+    }[how]
+    make(path).close()
+    with ExperienceMemory.open(path) as memory:
+        assert diff(source, memory).empty
+    with pytest.raises(MemoryFileError, match="exists already"):
+        make(path)
+    source.close()
+
+
 def test_similarities_of_ones_own_go_along() -> None:
     own = JaccardSimilarity(reads="both")
     memory = ExperienceMemory(observation_similarity=own)

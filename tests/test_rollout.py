@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import functools
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import pytest
 
+import rememberer_nb
 from rememberer_nb.agents import PromptingAgent, RandomAgent, rememberer
-from rememberer_nb.config import RetrievalConfig, RlemConfig, RolloutConfig
-from rememberer_nb.elements import Episode, Prompt, Reply, Step, Transition, to_data
+from rememberer_nb.config import CapacityConfig, RetrievalConfig, RlemConfig, RolloutConfig
+from rememberer_nb.elements import (
+    ActionValue,
+    Episode,
+    Prompt,
+    Record,
+    Reply,
+    Step,
+    Transition,
+    Update,
+    to_data,
+)
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.rlem import learn_episode
 from rememberer_nb.rollout import (
@@ -239,6 +256,251 @@ def test_skipping_what_an_earlier_epoch_solved(skip_successes: bool) -> None:
     first = [(0, 0), (0, 3), (0, 1), (0, 0)]
     second = [(1, 3)] if skip_successes else [(1, 0), (1, 3), (1, 1), (1, 0)]
     assert [(e.epoch, e.task.number) for e in episodes] == first + second
+
+
+# What is cut short
+
+PACKAGE = str(Path(rememberer_nb.__file__).parent)
+N_STEP_1 = RlemConfig(n_step=1)
+
+
+class Stop(BaseException):
+    """Raised where a person might press Ctrl-C."""
+
+
+def known() -> Record:
+    page, value = "You stand before the red door.", ActionValue("open[door]", 0.5, 2)
+    return Record(0, "open the green door", page, ("go[on]", "open[door]"), (value,), "E0")
+
+
+class StopsWhere:
+    """An agent, an environment and a callback that stop at a step: before it, in it, after it."""
+
+    def __init__(self, memory: ExperienceMemory, where: str, step: int):
+        self.name, self.inner, self.env = "scripted", ScriptedLLM(guesses), ToyEnv()
+        self.n_left, self.where = step, where
+        self.agent = rememberer(self, TOY, memory, rlem=N_STEP_1)
+        self.step, self.env.step = self.env.step, self.env_step
+
+    def complete(self, prompt: Prompt, *, seed: int = 0) -> Reply:
+        self.count("agent")
+        return self.inner.complete(prompt, seed=seed)
+
+    def env_step(self, action: str) -> tuple:
+        self.count("env")
+        return self.step(action)
+
+    def on_step(self, step: Step) -> None:
+        self.count("callback")
+
+    def count(self, where: str) -> None:
+        if where == self.where:
+            self.n_left -= 1
+            if self.n_left < 0:
+                raise Stop
+
+
+@pytest.mark.parametrize("where", ["agent", "env", "callback"])
+@pytest.mark.parametrize("is_in_file", [True, False])
+def test_an_episode_cut_short_anywhere_is_taken_back_and_nothing_else(
+    tmp_path: Path, where: str, is_in_file: bool
+) -> None:
+    """Neither the initial memory nor the episodes before it have been committed."""
+    limits = CapacityConfig(max_records=3)
+    straight = ExperienceMemory(capacity=limits)
+    straight.add_initial([known()])
+    expected = [
+        run_episode(ToyEnv(), learner(straight, rlem=N_STEP_1), i, learn=True) for i in range(3)
+    ]
+    path = tmp_path / "m.sqlite" if is_in_file else None
+    with ExperienceMemory.open(path, capacity=limits) as memory:
+        memory.add_initial([known()])
+        found = []
+        for task in range(3):
+            for step in range(len(expected[task].steps)):
+                part = StopsWhere(memory, where, step)
+                with pytest.raises(Stop):
+                    run_episode(part.env, part.agent, task, learn=True, on_step=part.on_step)
+            agent = learner(memory, rlem=N_STEP_1)
+            found.append(run_episode(ToyEnv(), agent, task, learn=True))
+        assert found == expected
+        assert dump(memory) == dump(straight)
+        memory.commit()
+    if path is not None:
+        with ExperienceMemory.open(path, capacity=limits) as memory:
+            assert dump(memory) == dump(straight)
+
+
+@pytest.mark.parametrize("batch_size", [None, 2])
+@pytest.mark.parametrize("keep_episodes", [True, False])
+def test_training_takes_back_no_more_than_what_it_had_begun(
+    batch_size: int | None, keep_episodes: bool
+) -> None:
+    """What waited to be committed when it began is no work of its own."""
+    memory = ExperienceMemory()
+    memory.add_initial([known()])
+    run_episode(ToyEnv(), learner(memory), 1, learn=True)
+    before = dump(memory)
+    part = StopsWhere(memory, "agent", 2)
+    config = RolloutConfig(n_epochs=1, batch_size=batch_size)
+    with pytest.raises(Stop):
+        train(part.env, part.agent, [0, 1], config=config, keep_episodes=keep_episodes)
+    assert dump(memory) == before
+
+
+def test_a_batch_is_learnt_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = ExperienceMemory()
+    memory.add_initial([known()])
+    before, apply = dump(memory), ExperienceMemory.apply
+
+    def stop(self: ExperienceMemory, update: Update, reward: float) -> None:
+        if update.update_id == 5:
+            raise Stop
+        apply(self, update, reward)
+
+    config = RolloutConfig(n_epochs=1, batch_size=4)
+    with monkeypatch.context() as patch, pytest.raises(Stop):
+        patch.setattr(ExperienceMemory, "apply", stop)
+        train(ToyEnv(), learner(memory), [0, 1, 2], config=config)
+    assert dump(memory) == before
+
+
+def at_line(n: int, action: Callable[[], object]) -> int:
+    """Does it, and stops at the n-th line that runs in the package; how many lines ran."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, arg: object) -> Callable | None:
+        nonlocal count
+        if not frame.f_code.co_filename.startswith(PACKAGE):
+            return None
+        if event == "line":
+            count += 1
+            if count == n:
+                raise Stop
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        action()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.slow
+def test_ctrl_c_at_any_line() -> None:
+    """Half-done insertions, evictions and refreshes: nothing is left of them."""
+    limits = CapacityConfig(max_records=3, max_actions=1)
+
+    def filled() -> ExperienceMemory:
+        memory = ExperienceMemory(capacity=limits)
+        memory.add_initial([known()])
+        for task in range(2):
+            run_episode(ToyEnv(), learner(memory, rlem=N_STEP_1), task, learn=True)
+        return memory
+
+    def attempt(memory: ExperienceMemory) -> None:
+        run_episode(ToyEnv(), learner(memory, rlem=N_STEP_1), 2, learn=True)
+
+    whole = filled()
+    n_lines = at_line(-1, lambda: attempt(whole))
+    assert n_lines > 1000
+    memory = filled()
+    before = answers(memory)
+    # Its last lines are left out: a few that fill a cache run only once.
+    for n in range(1, int(0.98 * n_lines), n_lines // 150):
+        with pytest.raises(Stop):
+            at_line(n, functools.partial(attempt, memory))
+        assert answers(memory) == before
+    attempt(memory)
+    assert answers(memory) == answers(whole)
+
+
+def answers(memory: ExperienceMemory) -> tuple:
+    """All that it holds, and what it finds."""
+    queries = [("open the red door", f"You stand before the {c} door.") for c in ("red", "blue")]
+    return dump(memory), [tuple(memory.retrieve(*query, 3)) for query in queries]
+
+
+INTERRUPTED = """
+import sys, time
+sys.path.insert(0, {root!r})
+from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.memory_ops import dump
+from rememberer_nb.rollout import run_episode
+from tests.test_rollout import known, learner
+from tests.toy import ToyEnv
+
+memory = ExperienceMemory.open({path!r})
+memory.add_initial([known()])
+for task in range(2):
+    run_episode(ToyEnv(), learner(memory), task, learn=True)
+before = list(dump(memory))
+
+def show(step):
+    print(step.index, flush=True)
+    time.sleep(0.2 if step.index < 3 else 30)
+
+try:
+    run_episode(ToyEnv(), learner(memory), 2, learn=True, on_step=show)
+except KeyboardInterrupt:
+    print(list(dump(memory)) == before, flush=True)
+memory.commit()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_ctrl_c(tmp_path: Path) -> None:
+    path, root = str(tmp_path / "m.sqlite"), str(Path(__file__).parent.parent)
+    script = INTERRUPTED.format(root=root, path=path)
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert [process.stdout.readline() for _ in range(2)] == ["0\n", "1\n"]
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=60)
+    assert (rest.splitlines()[-1], process.returncode) == ("True", 0)
+    straight = ExperienceMemory()
+    straight.add_initial([known()])
+    for task in range(2):
+        run_episode(ToyEnv(), learner(straight), task, learn=True)
+    with ExperienceMemory.open(path) as memory:
+        assert dump(memory) == dump(straight)
+
+
+# Ids
+
+
+def ids(episodes: Sequence[Episode]) -> list[str]:
+    return [episode.episode_id for episode in episodes]
+
+
+@pytest.mark.parametrize("keep_episodes", [True, False])
+@pytest.mark.parametrize("batch_size", [None, 3])
+def test_no_two_runs_of_a_memory_share_an_id(keep_episodes: bool, batch_size: int | None) -> None:
+    agent = learner()
+    settings = {
+        "config": RolloutConfig(n_epochs=2, batch_size=batch_size),
+        "keep_episodes": keep_episodes,
+    }
+    one = train(ToyEnv(), agent, [0, 1], **settings)
+    n_updates = agent.memory.n_updates
+    two = train(ToyEnv(), agent, [0, 1], **settings)
+    places = [f"rememberer/0/{epoch}/{i}/{i}" for epoch in range(2) for i in range(2)]
+    assert ids(one) == places
+    assert ids(two) == [f"{place}@{n_updates}" for place in places]
+    # The log tells them apart too.
+    logged = [update.episode_id for update in agent.memory.updates()]
+    assert set(logged[:n_updates]) == set(ids(one))
+    assert set(logged[n_updates:]) == set(ids(two))
+    # Evaluation adds nothing to a memory, and its ids say nothing of one.
+    assert ids(evaluate(ToyEnv(), agent, [0])) == ["rememberer/0/-1/0/0"]
+
+
+def test_the_same_episode_learnt_again_is_another_one() -> None:
+    agent = learner()
+    one, two = (run_episode(ToyEnv(), agent, 0, learn=True) for _ in range(2))
+    assert ids([one, two]) == ["rememberer/0/-1/0/0", f"rememberer/0/-1/0/0@{len(one.steps)}"]
 
 
 def test_episodes_need_not_be_kept() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,13 @@ from rememberer_nb.agents import PromptingAgent, RandomAgent, rememberer
 from rememberer_nb.config import CapacityConfig, RlemConfig, RolloutConfig
 from rememberer_nb.elements import Episode, Prompt
 from rememberer_nb.errors import ConfigError, MemoryFileError
+from rememberer_nb.importers import learn_logged
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory_check import check
 from rememberer_nb.memory_ops import dump
 from rememberer_nb.parallel import Slots
 from rememberer_nb.rollout import run_episode, train
-from tests.test_rollout import guesses
+from tests.test_rollout import Stop, at_line, guesses
 from tests.toy import TOY, ScriptedLLM, ToyEnv
 
 LIMITS = CapacityConfig(max_records=4, max_actions=2)
@@ -204,6 +206,65 @@ def test_what_cannot_be_resumed(tmp_path: Path) -> None:
     memory.commit(run_episode(ToyEnv(), PromptingAgent("x", ScriptedLLM(guesses), TOY), 0))
     with pytest.raises(ConfigError, match="learnt from other episodes since"):
         run(memory, resume=True)
+
+
+@pytest.mark.slow
+def test_ctrl_c_at_any_line_of_a_training(tmp_path: Path) -> None:
+    """Inside a step, a commit or between two: resumed, it is as if it had not been stopped."""
+    config = RolloutConfig(n_epochs=1)
+    straight = ExperienceMemory(capacity=LIMITS)
+    n_lines = at_line(-1, lambda: run(straight, config=config))
+    expected = list(dump(straight))
+    for n in range(1, int(0.98 * n_lines), n_lines // 60):
+        path = tmp_path / f"{n}.sqlite" if n % 2 else None
+        with ExperienceMemory.open(path, capacity=LIMITS) as memory:
+            with pytest.raises(Stop):
+                at_line(n, functools.partial(run, memory, config=config))
+            run(memory, config=config, resume=True)
+            assert list(dump(memory)) == expected
+        if path is not None:
+            assert check(path)["problems"] == []
+
+
+def test_what_waits_to_be_committed_is_not_the_run_s() -> None:
+    memory = ExperienceMemory()
+    with pytest.raises(KeyboardInterrupt):
+        run(memory, StopsAfter(12))
+    memory.insert("g", "mine")
+    with pytest.raises(ConfigError, match="changes that were not committed"):
+        run(memory, resume=True)
+    memory.rollback()
+    assert len(run(memory, resume=True)) == 9
+
+
+def test_a_run_on_what_was_learnt_from_a_log(tmp_path: Path) -> None:
+    """Stopped and resumed, its ids are those of a run that was not: they tell where it began."""
+    llm = ScriptedLLM(guesses)
+    logged = [run_episode(ToyEnv(), PromptingAgent("x", llm, TOY), task) for task in range(4)]
+    expected = ExperienceMemory(capacity=LIMITS)
+    learn_logged(expected, logged)
+    n_logged = expected.n_updates
+    episodes = run(expected)
+    with ExperienceMemory.open(tmp_path / "m.sqlite", capacity=LIMITS) as memory:
+        learn_logged(memory, logged)
+        with pytest.raises(KeyboardInterrupt):
+            run(memory, StopsAfter(15))
+        assert run(memory, resume=True) == episodes
+        assert list(dump(memory)) == list(dump(expected))
+        assert {episode.episode_id.partition("@")[2] for episode in episodes} == {str(n_logged)}
+
+
+def test_a_run_that_an_earlier_version_began(tmp_path: Path) -> None:
+    """Its note says nothing of its first update, and its ids are what they were."""
+    with ExperienceMemory.open(tmp_path / "m.sqlite", capacity=LIMITS) as memory:
+        run(memory)
+        note = {name: value for name, value in memory.run.items() if name != "first_update"}
+        memory.commit(run=note)
+        longer = run(memory, config=RolloutConfig(n_epochs=4), resume=True)
+        assert len(longer) == 12
+        assert not any("@" in episode.episode_id for episode in longer)
+        again = run(memory, config=RolloutConfig(n_epochs=1))
+        assert all("@" in episode.episode_id for episode in again)
 
 
 def test_two_trainings_of_one_file(tmp_path: Path) -> None:

@@ -103,7 +103,9 @@ def train_agent(args: argparse.Namespace) -> dict[str, Any]:
     env = build_env(settings)
     run, n_records = _Run(_tasks(args, env, "S0")), []
     if args.estimate:
-        return _estimate(args, env, settings, run.tasks, n_repeats=args.epochs)
+        # The first training makes the file: what it will start from is what it would cost.
+        path = args.memory if args.memory and args.memory.exists() else None
+        return _estimate(args, env, settings, run.tasks, path, n_repeats=args.epochs)
     with _open_llm(args, env, settings) as llm:
         for seed in seeds:
             with build_memory(settings, args.memory) as memory:
@@ -112,7 +114,7 @@ def train_agent(args: argparse.Namespace) -> dict[str, Any]:
                     _announce(args, env, agent, settings, run.tasks, args.epochs)
                 run.go(seed, train, env, agent, config=settings.rollout, progress=Progress(),
                        slots=_slots(args, settings), resume=args.resume,
-                       parameters=_noted(args, settings))  # fmt: skip
+                       parameters=_noted(args, settings, memory))  # fmt: skip
                 n_records.append(len(memory))
             if run.stop is not None:
                 break
@@ -132,9 +134,9 @@ def evaluate_agent(args: argparse.Namespace) -> dict[str, Any]:
     env = build_env(settings)
     run = _Run(_tasks(args, env, "test"))
     if args.estimate:
-        return _estimate(args, env, settings, run.tasks)
+        return _estimate(args, env, settings, run.tasks, args.memory)
     with (
-        build_memory(settings, args.memory, must_exist=bool(args.memory)) as memory,
+        build_memory(settings, args.memory, read_only=bool(args.memory)) as memory,
         _open_llm(args, env, settings) as llm,
     ):
         for seed in args.seeds.values:
@@ -165,13 +167,15 @@ def _settings(args: argparse.Namespace) -> Any:
     )
 
 
-def _noted(args: argparse.Namespace, settings: Any) -> dict[str, Any]:
+def _noted(args: argparse.Namespace, settings: Any, memory: Any) -> dict[str, Any]:
     """What a run's outcome depends on besides its agent; limits and prices may change."""
+    from rememberer_nb.assemble import initial_name
+
     llm = settings.llm_config
     names = ("model", "temperature", "max_tokens", "stop", "seed", "reply_format")
     return {
         "llm": llm_spec(args),
-        "initial": settings.initial,
+        "initial": initial_name(settings, memory),
         "llm_config": {name: getattr(llm, name) for name in names},
     }
 
@@ -229,13 +233,18 @@ def _announce(
 
 
 def _estimate(
-    args: argparse.Namespace, env: Any, settings: Any, tasks: Any, n_repeats: int = 1
+    args: argparse.Namespace,
+    env: Any,
+    settings: Any,
+    tasks: Any,
+    path: Path | None,
+    n_repeats: int = 1,
 ) -> dict[str, Any]:
-    """The estimate alone: no key is needed, and no call is made."""
+    """The estimate alone: no key is needed, no call is made, and no file is touched."""
     from rememberer_nb.assemble import build_agent, build_memory
     from rememberer_nb.costs import UnaskedLLM
 
-    with build_memory(settings, args.memory) as memory:
+    with build_memory(settings, path, read_only=path is not None) as memory:
         agent = build_agent(args.agent, env, settings, memory=memory, llm=UnaskedLLM())
         found = _estimated(args, env, agent, settings, tasks, n_repeats)
     estimate = dataclasses.asdict(found)
@@ -304,7 +313,8 @@ def _add_loop_options(parser: argparse.ArgumentParser, *, default_tasks: str) ->
     parser.set_defaults(seeds=Seeds((0,)))
     parser.add_argument("--memory", type=Path, help="memory file (default: RAM)")
     parser.add_argument(
-        "--initial", default="E0", help="what a new memory starts from: E0, E1, E2, empty, FILE"
+        "--initial",
+        help="what a new memory starts from: E0, E1, E2, empty, FILE (E0); an old one has its own",
     )
     parser.add_argument("--out", type=Path, help="folder for episodes.jsonl and metrics.json")
     parser.add_argument("--n-exemplars", type=int, default=2, help="m (2)")

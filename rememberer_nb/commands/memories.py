@@ -73,10 +73,11 @@ def show_stats(args: argparse.Namespace) -> dict[str, Any]:
     """Counts and ranges."""
     from rememberer_nb.envs import get_profile
     from rememberer_nb.history import History
+    from rememberer_nb.origin import origin_in
     from rememberer_nb.views import file_stats
 
     with History(args.file) as history:
-        return file_stats(history, get_profile(args.env))
+        return {**file_stats(history, get_profile(args.env)), "origin": origin_in(history)}
 
 
 def show_values(args: argparse.Namespace) -> dict[str, Any]:
@@ -236,13 +237,9 @@ def export_frame(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _open(path: Path) -> ExperienceMemory:
-    """To look at, whichever number of values per action it keeps."""
-    from rememberer_nb.history import History
-    from rememberer_nb.memory import ExperienceMemory
+    from rememberer_nb.history import open_to_look
 
-    with History(path) as history:
-        n_tables = history.n_tables
-    return ExperienceMemory.open(path, must_exist=True, read_only=True, n_tables=n_tables)
+    return open_to_look(path)
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

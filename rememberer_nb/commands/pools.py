@@ -27,25 +27,38 @@ def import_pool(args: argparse.Namespace) -> dict[str, Any]:
     """Take the records of pools over; all files are read before anything is changed."""
     from rememberer_nb.importers import n_entries, read_pool
     from rememberer_nb.memory import ExperienceMemory
+    from rememberer_nb.origin import origin_of
 
     pools = [(path, read_pool(path)) for path in args.files]
+    records = [record for _, pool in pools for record in pool]
+    n_given = sum(len(record.action_values) for record in records)
     with ExperienceMemory.open(args.memory) as memory:
-        for _, records in pools:
+        n_before = sum(len(record.action_values) for record in memory)
+        if memory.is_new:
+            names = "+".join(path.name for path in args.files)
+            memory.begin(records, origin_of(names, records))
+        else:
             memory.add_initial(records)
+        n_values = sum(len(record.action_values) for record in memory)
+        n_known = n_given - (n_values - n_before)
         memory.commit()
-        counts = [(path, sum(map(n_entries, records))) for path, records in pools]
-        return {
+        counts = [(path, sum(map(n_entries, pool))) for path, pool in pools]
+        result = {
             "pools": [{"file": str(path), "records": n} for path, n in counts],
             "records_read": sum(n for _, n in counts),
+            "skipped": n_known,
             "records": len(memory),
-            "action_values": sum(len(record.action_values) for record in memory),
+            "action_values": n_values,
         }
+    if n_known:
+        result["note"] = f"{n_known} of {n_given} action values were known: kept as they were"
+    return result
 
 
 def export_pool(args: argparse.Namespace) -> dict[str, Any]:
     """Write a memory file as a pool."""
+    from rememberer_nb.history import open_to_look
     from rememberer_nb.importers import write_pool
-    from rememberer_nb.memory import ExperienceMemory
 
-    with ExperienceMemory.open(args.memory, must_exist=True) as memory:
+    with open_to_look(args.memory) as memory:
         return {"out": str(args.out), **write_pool(args.out, memory, source=args.source)}

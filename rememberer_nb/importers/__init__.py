@@ -1,7 +1,7 @@
 """Episodes that others have logged, as `Episode` values of this project.
 
-Data flow: file -> raw steps as they were printed -> pages carried forward -> `Episode`. Learning
-from the episodes happens elsewhere, through `Episode.transitions()`.
+Data flow: file -> raw steps as they were printed -> pages carried forward -> `Episode`, and from
+there through `Episode.transitions()` into a memory (`logged`).
 
 - `react`: printed WebShop transcripts of ReAct; `react_log` holds the raw reading of the file.
 - `shop_pages`: what can be told from a printed shop page alone.
@@ -11,6 +11,7 @@ from the episodes happens elsewhere, through `Episode.transitions()`.
 - `session_rewards`: their purchases put to our own reward rule.
 """
 
+from rememberer_nb.importers.logged import learn_logged
 from rememberer_nb.importers.pools import n_entries, read_pool, write_pool
 from rememberer_nb.importers.react import read_react, summarise
 from rememberer_nb.importers.session_rewards import check_rewards, summarise_checks
@@ -18,6 +19,7 @@ from rememberer_nb.importers.sessions import read_sessions
 
 __all__ = [
     "check_rewards",
+    "learn_logged",
     "n_entries",
     "read_pool",
     "read_react",

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from rememberer_nb.cli import main
+from rememberer_nb.importers import read_pool
 from rememberer_nb.importers.pool_yaml import load_yaml
+from rememberer_nb.memory import ExperienceMemory
 
 POOL = """\
 ? !!python/tuple [page, "Instruction:a lamp", "search"]
@@ -34,17 +36,49 @@ def result_of(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict:
 
 def test_in_and_out(capsys: pytest.CaptureFixture[str], pool: Path, tmp_path: Path) -> None:
     memory, out = tmp_path / "m.db", tmp_path / "out.yaml"
-    for _ in range(2):
+    for n_known in range(2):
         result = result_of(capsys, "import", "pool", pool, "--memory", memory)
+        assert result["skipped"] == n_known
+        assert ("note" in result) == bool(n_known)
         assert result["pools"] == [{"file": str(pool), "records": 1}]
         assert (result["records_read"], result["records"], result["action_values"]) == (1, 1, 1)
+    assert result["note"] == "1 of 1 action values were known: kept as they were"
     stats = result_of(capsys, "memory", "stats", memory)
+    assert stats["origin"]["name"] == pool.name
     assert (stats["n_records"], stats["n_initial"], stats["n_visits"]) == (1, 1, 2)
     assert stats["sources"] == {"mine.wq.yaml": 1}
     result = result_of(capsys, "export", "pool", memory, "--out", out)
     assert (result["records"], result["out"]) == (1, str(out))
     assert load_yaml(out)[0] == load_yaml(pool)[0]
     result = result_of(capsys, "export", "pool", memory, "--out", out, "--source", pool.name)
+    assert result["records"] == 1
+
+
+def test_what_is_known_is_kept(
+    capsys: pytest.CaptureFixture[str], pool: Path, tmp_path: Path
+) -> None:
+    """Of the second file one value is news, one is known and is worth something else there."""
+    other, memory = tmp_path / "other.yaml", tmp_path / "m.db"
+    second = (
+        '    ? !!python/tuple ["click[buy]", ""]\n    : {number: 1, qvalue: 1.0, reward: 1.0}\n'
+    )
+    text = POOL.replace("qvalue: 0.5", "qvalue: 0.25")
+    other.write_text(text.replace("  other_info", second + "  other_info"))
+    result_of(capsys, "import", "pool", pool, "--memory", memory)
+    result = result_of(capsys, "import", "pool", other, "--memory", memory)
+    assert (result["skipped"], result["action_values"]) == (1, 2)
+    shown = result_of(capsys, "memory", "show", memory)["rows"]
+    assert [row["q_value"] for row in shown] == [1.0, 0.5]
+
+
+def test_exporting_leaves_a_file_to_its_writer(
+    capsys: pytest.CaptureFixture[str], pool: Path, tmp_path: Path
+) -> None:
+    """Of a memory with two tables, while it is being written."""
+    with ExperienceMemory.open(tmp_path / "m.db", n_tables=2) as memory:
+        memory.add_initial(read_pool(pool))
+        memory.commit()
+        result = result_of(capsys, "export", "pool", tmp_path / "m.db", "--out", tmp_path / "o")
     assert result["records"] == 1
 
 
