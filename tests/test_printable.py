@@ -23,7 +23,9 @@ from rememberer_nb.printable import (
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 # With these drawn often, hypothesis finds what any text can hold.
-ANY_TEXT = st.text(st.one_of(st.characters(), st.sampled_from(f"\x1b\x9b\r\n\t\x00\ud800$<&'{BIDI}")))
+ANY_TEXT = st.text(
+    st.one_of(st.characters(), st.sampled_from(f"\x1b\x9b\r\n\t\x00\ud800$<&'{BIDI}"))
+)
 
 
 def unfit(text: str) -> list[str]:
