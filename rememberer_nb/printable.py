@@ -17,7 +17,7 @@ from typing import TextIO
 # Characters of one text in a view: a long page, or a whole prompt of 4,000 tokens.
 TEXT_LIMIT = 20_000
 # Characters of a text that stands in a line with others: a task, an action, a reason.
-LINE_LIMIT = 2_000
+LINE_LIMIT = 500
 # What HTML holds where a text was cut; no foreign text can, since its quotes are escaped.
 MORE = "class='soft more'"
 

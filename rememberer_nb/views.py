@@ -31,9 +31,10 @@ STYLE = """
   border-bottom: 1px solid rgba(128, 128, 128, .3); background: none}
 .rnb.rnb.rnb td.n, .rnb.rnb.rnb th.n {text-align: right; font-variant-numeric: tabular-nums}
 .rnb .soft {opacity: .7}
-.rnb bdi, .rnb code, .rnb td, .rnb th, .rnb .task, .rnb .soft, .rnb .chip, .rnb .label,
+.rnb bdi, .rnb pre, .rnb code, .rnb td, .rnb th, .rnb .task, .rnb .soft, .rnb .chip, .rnb .label,
 .rnb .chosen {unicode-bidi: isolate}
-.rnb pre {unicode-bidi: plaintext}
+.rnb.rnb.rnb td {max-width: 600px; overflow-wrap: break-word}
+.rnb .task, .rnb .soft, .rnb .error, .rnb .act {overflow-wrap: break-word}
 </style>
 """
 

@@ -46,6 +46,7 @@ _N_STEPS = 200
 # A step is tried with texts of so many characters until it fits.
 _LIMITS = (TEXT_LIMIT, 5_000, 1_000, 150)
 _NAME_LIMIT = 200
+_REPLY_LIMIT = 5_000
 
 
 def episode_html(episode: Episode, memory: ExperienceMemory | None = None) -> str:
@@ -254,7 +255,7 @@ def reply_html(decision: Decision, limit: int = TEXT_LIMIT) -> str:
         cost = f"{reply.prompt_tokens} + {reply.completion_tokens} tokens, {reply.latency_s:.2f} s"
         model = isolated_html(reply.model, _NAME_LIMIT)
         parts.append(_soft(f"Reply of {f'{model}: ' if reply.model else ''}{cost}"))
-        parts.append(f"<pre>{clip_html(reply.text, limit) or '(empty)'}</pre>")
+        parts.append(f"<pre>{clip_html(reply.text, min(limit, _REPLY_LIMIT)) or '(empty)'}</pre>")
     if decision.error is not None:
         error = isolated_html(decision.error, line_limit)
         parts.append(
