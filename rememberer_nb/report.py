@@ -167,7 +167,7 @@ def write_html(notebook: Any, path: Path, title: str) -> None:
         static_notebook(notebook), resources={"metadata": {"name": title}}
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Half a surrogate pair, which a notebook's JSON may hold and UTF-8 cannot, is shown as an escape.
+    # A notebook's JSON may hold half a surrogate pair, UTF-8 cannot: it is shown as an escape.
     path.write_text(body, encoding="utf-8", errors="backslashreplace")
 
 

@@ -153,7 +153,7 @@ def _values_html(
     if not rows:
         return "<div class='soft'>No action was tried here.</div>"
     hidden += max(0, len(rows) - N_LISTED)
-    more = f"<div class='soft'>{hidden} more actions in between</div>" if hidden else ""
+    more = f"<div class='soft'>{hidden:,} more actions in between</div>" if hidden else ""
     head = (
         "<colgroup><col style='width:33%'><col style='width:27%'><col style='width:40%'></colgroup>"
         "<thead><tr><th>action</th><th>Q, visits</th><th>advice and why</th></tr></thead>"
