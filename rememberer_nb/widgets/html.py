@@ -163,14 +163,14 @@ class _Stages:
 
     def fitted(self, index: int, room: int) -> str:
         """A step in at most so many bytes, with texts as long as that allows."""
-        hits = self._episode.steps[index].decision.hits[:N_LISTED]
-        why = [shared_terms(hit, self._memory) for hit in hits]
+        step = self._episode.steps[index]
+        why = [shared_terms(hit, self._memory) for hit in step.decision.hits[:N_LISTED]]
         for limit in _LIMITS:
             stages = self._html(index, why, limit)
             if _size(stages) <= room:
                 return with_source(stages, f"episode.steps[{index}]")
         # None of its sections was printed.
-        for section in [text for text, at in (self._seen or {}).items() if at == index]:
+        for section in [text for text, at in (self._seen or {}).items() if at == step.index]:
             del self._seen[section]
         return _soft(f"This step is too large to be shown: episode.steps[{index}] holds it.")
 
