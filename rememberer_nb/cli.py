@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from rememberer_nb.commands.comparing import add_compare_commands
 from rememberer_nb.commands.loop import add_loop_commands
@@ -21,6 +21,7 @@ from rememberer_nb.commands.memories import add_memory_commands
 from rememberer_nb.commands.pools import add_pool_commands
 from rememberer_nb.commands.webshop import add_webshop_commands
 from rememberer_nb.errors import ConfigError, RemembererError, TaskError
+from rememberer_nb.printable import printable, say
 
 Command = Callable[[argparse.Namespace], dict[str, Any]]
 
@@ -36,12 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _show(args, result)
         if "stopped" in result:
             stopped = result["stopped"]
-            print(f"rememberer-nb: stopped before its end: {stopped['why']}", file=sys.stderr)
+            say(f"rememberer-nb: stopped before its end: {stopped['why']}", sys.stderr)
             return 130 if stopped["name"] == "interrupted" else 1
         if result.get("problems"):
             return 1
     except RemembererError as error:
-        print(f"rememberer-nb: {error}", file=sys.stderr)
+        say(f"rememberer-nb: {error}", sys.stderr)
         return 2 if isinstance(error, ConfigError | TaskError) else 1
     except KeyboardInterrupt:
         print("rememberer-nb: interrupted; what was committed is kept", file=sys.stderr)
@@ -58,10 +59,11 @@ def _show(args: argparse.Namespace, result: dict[str, Any]) -> None:
         return
     if args.json:
         shown = {key: value for key, value in result.items() if key != "text"}
-        _print(json.dumps(shown, ensure_ascii=False, allow_nan=False))
+        # Escaped, what a terminal would act on is still the same JSON.
+        say(json.dumps(shown, ensure_ascii=False, allow_nan=False))
         return
     if "text" in result:
-        _print(result["text"])
+        say(result["text"])
         return
     for key, value in result.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
@@ -78,7 +80,7 @@ def _show_lines(args: argparse.Namespace, result: dict[str, Any]) -> None:
     lines = result.pop("lines")
     if not args.json:
         for line in lines:
-            _print(line)
+            say(line)
         return
     rest = json.dumps(result, allow_nan=False)
     sys.stdout.write('{"lines": [')
@@ -87,9 +89,9 @@ def _show_lines(args: argparse.Namespace, result: dict[str, Any]) -> None:
     sys.stdout.write("], " + rest[1:] + "\n")
 
 
-def _print(text: str) -> None:
-    # Half a surrogate pair has no UTF-8; so written, it is as JSON has it, too.
-    print(text.encode("utf-8", "backslashreplace").decode())
+def _print(line: str) -> None:
+    # A newline in a value must not look like the start of another line of ours.
+    say(line.replace("\n", "\\n"))
 
 
 def _number(value: Any) -> str:
@@ -176,8 +178,14 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+class _Parser(argparse.ArgumentParser):
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """As argparse does, which repeats a wrong argument as it came."""
+        super().exit(status, message and printable(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="rememberer-nb",
         description="REMEMBERER: notebooks and tools for an LLM agent that learns in a memory.",
     )

@@ -167,7 +167,8 @@ def write_html(notebook: Any, path: Path, title: str) -> None:
         static_notebook(notebook), resources={"metadata": {"name": title}}
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(body, encoding="utf-8")
+    # A notebook's JSON may hold half a surrogate pair, UTF-8 cannot: it is shown as an escape.
+    path.write_text(body, encoding="utf-8", errors="backslashreplace")
 
 
 _INDEX = """<!doctype html>
@@ -198,6 +199,7 @@ def write_index(folder: Path, notebooks: list[str], text: str) -> None:
             images=images,
         ),
         encoding="utf-8",
+        errors="backslashreplace",
     )
 
 

@@ -22,6 +22,7 @@ from rememberer_nb.envs.profile import Profile
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.parallel import Slots, run_jobs
+from rememberer_nb.printable import brief
 from rememberer_nb.rlem import EpisodeLearner, learn_episode
 from rememberer_nb.runs import Job, KeptEpisodes, OnEpisode, batches, begin_run, describe_run
 
@@ -189,7 +190,7 @@ class Progress:
 
     def bar(self, n_items: int, label: str) -> Any:
         """A bar to `update()`, for a `with` statement."""
-        return tqdm(total=n_items, desc=label, disable=not self.is_shown, leave=False)
+        return tqdm(total=n_items, desc=brief(label, 60), disable=not self.is_shown, leave=False)
 
 
 @dataclass(frozen=True, slots=True)

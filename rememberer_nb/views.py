@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rememberer_nb.elements import Hit
 from rememberer_nb.envs.profile import Profile
+from rememberer_nb.printable import LINE_LIMIT, brief, clip_html, with_source
 from rememberer_nb.retrieval import Term
 
 if TYPE_CHECKING:
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from rememberer_nb.memory import ExperienceMemory
 
 _N_SHOWN = 12
+_PREVIEW = 60
+_TERM_LIMIT = 200
 
-# Notebook pages align the cells of tables themselves: the name thrice outweighs their rules.
+# Notebook pages align the cells of tables themselves: the name thrice outweighs their rules. Text
+# that runs from right to left must not turn round the numbers beside it: what holds it is isolated.
 STYLE = """
 <style>
 .rnb {color: inherit; font-family: var(--jp-ui-font-family, system-ui, sans-serif);
@@ -31,6 +34,10 @@ STYLE = """
   border-bottom: 1px solid rgba(128, 128, 128, .3); background: none}
 .rnb.rnb.rnb td.n, .rnb.rnb.rnb th.n {text-align: right; font-variant-numeric: tabular-nums}
 .rnb .soft {opacity: .7}
+.rnb bdi, .rnb pre, .rnb code, .rnb td, .rnb th, .rnb .task, .rnb .soft, .rnb .chip, .rnb .label,
+.rnb .chosen {unicode-bidi: isolate}
+.rnb.rnb.rnb td {max-width: 600px; overflow-wrap: break-word}
+.rnb .task, .rnb .soft, .rnb .error, .rnb .act {overflow-wrap: break-word}
 </style>
 """
 
@@ -87,8 +94,10 @@ class Explanation:
             rest = terms[_N_SHOWN:]
             if rest:
                 rows.append((f"{len(rest)} more", f"{sum(t.product for t in rest):.3f}"))
-            parts.append(f"<b>{title} {value:.3f}</b>{html_table(('term', 'product'), rows)}")
-        return f"{STYLE}<div class='rnb'>{''.join(parts)}</div>"
+            table = html_table(("term", "product"), rows, _TERM_LIMIT)
+            parts.append(f"<b>{title} {value:.3f}</b>{table}")
+        body = with_source("".join(parts), "to_frame()")
+        return f"{STYLE}<div class='rnb'>{body}</div>"
 
 
 def to_frame(memory: ExperienceMemory) -> pd.DataFrame:
@@ -184,7 +193,7 @@ def to_html(memory: ExperienceMemory) -> str:
     values.sort(key=lambda pair: (-pair[1].n_visits, pair[0].record_id))
     rows = [
         (
-            str(record.record_id), record.task, _first_line(record.observation), value.action,
+            str(record.record_id), record.task, brief(record.observation, _PREVIEW), value.action,
             f"{value.q_value:.3f}", str(value.n_visits),
         )
         for record, value in values[:_N_SHOWN]
@@ -192,21 +201,22 @@ def to_html(memory: ExperienceMemory) -> str:
     more = len(values) - len(rows)
     note = f"<div class='soft'>{more} more values: to_frame() has them all</div>" if more else ""
     table = html_table(("record", "task", "observation", "action", "Q", "visits"), rows)
-    return f"{STYLE}<div class='rnb'>{head}{table}{note}</div>"
+    body = with_source(f"{head}{table}{note}", "to_frame()")
+    return f"{STYLE}<div class='rnb'>{body}</div>"
 
 
-def html_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """A plain table; cells that are numbers are right-aligned, everything is escaped."""
+def html_table(
+    columns: tuple[str, ...], rows: list[tuple[str, ...]], limit: int = LINE_LIMIT
+) -> str:
+    """A plain table; cells that are numbers are right-aligned, everything is escaped.
+
+    Cells of more than `limit` characters are cut.
+    """
 
     def cell(tag: str, text: str) -> str:
         kind = " class='n'" if text.replace(".", "", 1).lstrip("-").isdigit() else ""
-        return f"<{tag}{kind}>{html.escape(text)}</{tag}>"
+        return f"<{tag}{kind}>{clip_html(text, limit)}</{tag}>"
 
     head = "".join(cell("th", column) for column in columns)
     body = "".join(f"<tr>{''.join(cell('td', text) for text in row)}</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _first_line(text: str, width: int = 60) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= width else line[: width - 1] + "…"

@@ -64,6 +64,21 @@ def test_pages_load_nothing_from_elsewhere(tmp_path: Path) -> None:
     assert not re.search(r"""(?:src|href)=["']https?:""", text)
 
 
+def test_half_a_surrogate_pair_is_shown_as_an_escape(tmp_path: Path) -> None:
+    outputs = [
+        new_output("display_data", {"text/html": "<b>kept \ud800</b>", "text/plain": "\udc80"}),
+        new_output("stream", text="printed \udfff"),
+    ]
+    cell = new_code_cell("'\udabc'", outputs=outputs, execution_count=1)
+    write_html(nbformat.from_dict(new_notebook(cells=[cell])), tmp_path / "page.html", "page")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<b>kept \\ud800</b>" in page
+    assert "printed \\udfff" in page
+    assert page.rstrip().endswith("</html>")
+    write_index(tmp_path, [], "the error was \ud800")
+    assert "the error was \\ud800" in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
 def test_the_index_escapes_what_it_shows(tmp_path: Path) -> None:
     write_index(tmp_path, ["00_a"], "1 < 2 & <script>")
     text = (tmp_path / "index.html").read_text()

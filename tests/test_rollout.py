@@ -535,5 +535,13 @@ def test_progress(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == ""
 
 
+def test_a_bar_s_name_is_printable(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress().bar(1, "train \x1b[2J\u202e\n" + "x" * 99):
+        pass
+    shown = capsys.readouterr().err
+    assert "train \\u001b[2J\\u202e xxx" in shown
+    assert "x" * 40 not in shown
+
+
 def test_profile_of() -> None:
     assert profile_of(ToyEnv()) is TOY

@@ -15,6 +15,7 @@ from typing import Any
 from rememberer_nb.commands.llm_options import add_llm_options, llm_config, llm_spec, recorded_spec
 from rememberer_nb.commands.memory_options import add_memory_options, memory_settings
 from rememberer_nb.errors import ConfigError, LLMStopError
+from rememberer_nb.printable import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +230,7 @@ def _announce(
     """Say what a run with a real LLM may cost before it starts."""
     if args.agent != "random" and not args.llm.startswith(("offline", "replay:")):
         found = _estimated(args, env, agent, settings, tasks, n_repeats)
-        print(f"estimate: {found.describe()}", file=sys.stderr)
+        say(f"estimate: {found.describe()}", sys.stderr)
 
 
 def _estimate(

@@ -88,7 +88,7 @@ def show_values(args: argparse.Namespace) -> dict[str, Any]:
         rows, n_values = history.top_values(args.sort, args.rows), history.n_action_values
     lines = [f"{history!r}, {n_values} values"]
     lines += [
-        f"{row['q_value']:8.3f}  {row['n_visits']:4d} visits  {row['action'][:60]:60}  "
+        f"{row['q_value']:8.3f}  {row['n_visits']:4d} visits  {_line(row['action'], 60):60}  "
         f"{_line(row['task'])}"
         for row in rows
     ]
@@ -111,7 +111,7 @@ def trace(args: argparse.Namespace) -> dict[str, Any]:
     lines = [f"record {args.record}: " + ("forgotten since" if held is None else _line(held.task))]
     for u in updates:
         lines.append(
-            f"  update {u.update_id} ({u.episode_id}, step {u.step}) {u.action[:50]}: "
+            f"  update {u.update_id} ({u.episode_id}, step {u.step}) {_line(u.action, 50)}: "
             f"Q {u.q_before:.4f} -> {u.q_after:.4f} = {u.q_before:.4f} + {u.learning_rate:.4f} "
             f"({u.target:.4f} - {u.q_before:.4f}); rewards {list(u.rewards)}{_source(u)}"
         )
@@ -120,7 +120,8 @@ def trace(args: argparse.Namespace) -> dict[str, Any]:
         end = "success" if use["is_success"] else "no success"
         lines.append(
             f"  {verb} in episode {use['episode']}, step {use['step']} (rank {use['rank']}, total "
-            f"{use['total']:.3f}): {use['action'][:50]}; {end}, reward {use['total_reward']:g}"
+            f"{use['total']:.3f}): {_line(use['action'], 50)}; {end}, "
+            f"reward {use['total_reward']:g}"
         )
     return {
         "record": None if held is None else to_data(held),
@@ -171,7 +172,8 @@ def diff_files(args: argparse.Namespace) -> dict[str, Any]:
             f"Q {_number(row[f'q_{s}'])} x{row[f'visits_{s}'] or 0}" for s in ("before", "after")
         )
         lines.append(
-            f"  {row['change']:8} {' -> '.join(sides)}  {row['action'][:50]}  {_line(row['task'])}"
+            f"  {row['change']:8} {' -> '.join(sides)}  {_line(row['action'], 50)}  "
+            f"{_line(row['task'])}"
         )
     return {
         **{f"n_{kind}": n for kind, n in counts.items()},
@@ -276,4 +278,5 @@ def _number(value: float | None) -> str:
 
 
 def _line(text: str, width: int = 70) -> str:
-    return " ".join(text.split())[:width]
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: width - 1] + "…"

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from rememberer_nb.errors import ConfigError
+from rememberer_nb.printable import brief
 
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, BLACK, GREY = "#CC79A7", "#56B4E9", "#000000", "#8C8C8C"
@@ -17,6 +18,7 @@ PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 DASHES = ("-", "--", "-.", ":")
 MARKERS = "osD^vP*"
 _N_LABEL = 34
+_N_NAME = 40
 Table = pd.DataFrame | Iterable[Mapping[str, Any]]
 
 
@@ -61,7 +63,16 @@ def words(name: Any) -> str:
     >>> words("llm_only")
     'llm only'
     """
-    return str(name).replace("_", " ")
+    return plain(str(name).replace("_", " "))
+
+
+def plain(text: Any) -> str:
+    """One line of at most 40 characters as a figure can show it; a dollar sign starts no formula.
+
+    >>> print(plain("a lamp for $5"))
+    a lamp for \\$5
+    """
+    return brief(str(text), _N_NAME).replace("$", r"\$")
 
 
 def short(text: str) -> str:
@@ -70,6 +81,4 @@ def short(text: str) -> str:
     >>> print(short("a lamp for $5"))
     a lamp for \\$5
     """
-    line = " ".join(text.split())
-    line = line if len(line) <= _N_LABEL else line[: _N_LABEL - 1] + "…"
-    return line.replace("$", r"\$")
+    return brief(text, _N_LABEL).replace("$", r"\$")

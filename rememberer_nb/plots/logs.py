@@ -18,6 +18,7 @@ from rememberer_nb.plots.base import (
     as_table,
     finish,
     make_axes,
+    plain,
     short,
     words,
 )
@@ -163,7 +164,7 @@ def relation_intervals(frame: Table, metric: str = "auc", ax: Axes | None = None
     ax.set_ylim(max(1, len(table)) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x", alpha=0.3)
-    return finish(ax, _UNITS.get(metric, metric), "", not table.empty)
+    return finish(ax, _UNITS.get(metric) or plain(metric), "", not table.empty)
 
 
 def score_by_prediction(

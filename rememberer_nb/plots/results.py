@@ -21,6 +21,7 @@ from rememberer_nb.plots.base import (
     as_table,
     finish,
     make_axes,
+    plain,
     words,
 )
 
@@ -55,7 +56,7 @@ def learning_curve(frame: Table, ax: Axes | None = None, *, metric: str = "succe
         ax.plot(epochs, rows["mean"], marker=MARKERS[i % 7], label=words(agent), **style)
         ax.fill_between(epochs, rows["low"], rows["high"], alpha=0.15, color=style["color"], lw=0)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return finish(ax, "epoch", _UNITS.get(metric, metric), not table.empty, legend=True)
+    return finish(ax, "epoch", _UNITS.get(metric) or plain(metric), not table.empty, legend=True)
 
 
 def agent_comparison(frame: Table, metric: str = "success_rate", ax: Axes | None = None) -> Axes:
@@ -75,7 +76,7 @@ def agent_comparison(frame: Table, metric: str = "success_rate", ax: Axes | None
     ax = make_axes(ax, height=0.8 + 0.38 * len(table))
     labels = [f"{words(row.agent)}  (n = {row.n})" for row in table.itertuples()]
     _dots(ax, table, labels, [BLUE] * len(table), [True] * len(table))
-    return finish(ax, _UNITS.get(metric, metric), "", not table.empty)
+    return finish(ax, _UNITS.get(metric) or plain(metric), "", not table.empty)
 
 
 def paired_differences(frame: Table, metric: str = "success_rate", ax: Axes | None = None) -> Axes:
@@ -104,7 +105,7 @@ def paired_differences(frame: Table, metric: str = "success_rate", ax: Axes | No
         ax.annotate("*", (table["mean"].iloc[y], y), (0, 7), **place)
     if is_clear:
         ax.axvline(0, color=BLACK, lw=1, zorder=1)
-    unit = f"difference in {metric.replace('_', ' ')}    (* the interval excludes 0)"
+    unit = f"difference in {words(metric)}    (* the interval excludes 0)"
     return finish(ax, unit, "", not table.empty)
 
 

@@ -20,6 +20,7 @@ from rememberer_nb.plots.base import (
     as_table,
     finish,
     make_axes,
+    plain,
     words,
 )
 
@@ -39,17 +40,19 @@ def reward_parts(
     >>> [text.get_text() for text in reward_parts({"a lamp": info}).texts]
     ['0.75']
     """
-    labels = list(purchases)
+    labels = [plain(name) for name in purchases]
+    places = range(len(labels))
     ax = make_axes(ax, height=1.2 + 0.45 * len(labels))
     left = np.zeros(len(labels))
     for key, name, colour in _PARTS:
         shares = [_share(info, key) for info in purchases.values()]
-        ax.barh(labels, shares, left=left, color=colour, label=name, height=0.6)
+        ax.barh(places, shares, left=left, color=colour, label=name, height=0.6)
         left += shares
     missed = {"color": "none", "edgecolor": GREY, "hatch": "///", "linewidth": 0.6}
-    ax.barh(labels, 1 - left, left=left, height=0.6, label="missed", **missed)
+    ax.barh(places, 1 - left, left=left, height=0.6, label="missed", **missed)
     for row, total in enumerate(left):
         ax.text(1.02, row, f"{total:.2f}", va="center")
+    ax.set_yticks(places, labels)
     ax.set_xlim(0, 1.12)
     ax.set_xticks(np.linspace(0, 1, 5))
     ax.invert_yaxis()
@@ -115,7 +118,7 @@ def pair_scores(pairs: Table, ax: Axes | None = None, *, score: str = "total") -
             boxprops={"facecolor": "#DDDDDD"},
         )
         ax.patches[0].set_facecolor(BLUE)
-        names = [f"{name} ({len(found)})" for name, found in values.items()]
+        names = [f"{plain(name)} ({len(found)})" for name, found in values.items()]
         ax.set_yticks(range(1, len(names) + 1), names)
         ax.set_xlim(left=0)
         ax.invert_yaxis()

@@ -9,6 +9,7 @@ import ipywidgets as widgets
 from rememberer_nb.elements import Episode
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.printable import brief
 from rememberer_nb.widgets.html import (
     episode_html,
     header_html,
@@ -117,7 +118,8 @@ class EpisodeInspector(widgets.VBox):
             self.panel.value = wrap(shown)
 
     def __repr__(self) -> str:
-        return f"EpisodeInspector({self.episode.episode_id!r}, {len(self.episode.steps)} steps)"
+        name = brief(self.episode.episode_id, _N_LABEL)
+        return f"EpisodeInspector({name!r}, {len(self.episode.steps)} steps)"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         """The widget view, and beside it the static form that survives an export."""
@@ -150,7 +152,7 @@ def _picker(episode: Episode, step: int) -> widgets.Dropdown:
 
 def _label(index: int, page_type: str, action: str) -> str:
     text = " · ".join(part for part in (str(index + 1), page_type, action) if part)
-    return text if len(text) <= _N_LABEL else text[: _N_LABEL - 1] + "…"
+    return brief(text, _N_LABEL)
 
 
 def _button(description: str, tooltip: str) -> widgets.Button:

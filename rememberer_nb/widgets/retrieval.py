@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,11 +11,14 @@ from rememberer_nb.elements import Hit
 from rememberer_nb.envs.profile import Profile
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.printable import LINE_LIMIT, brief, clip_html, with_source
 from rememberer_nb.widgets.cards import number
 from rememberer_nb.widgets.html import wrap
 
 STATIC_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _STEP = 0.05
+_NAME_LIMIT = 60
+_WHOLE = "memory.to_frame()"
 _TASK_COLOUR, _PAGE_COLOUR = "#0072B2", "#E69F00"
 _LEGEND = (
     f"<span style='color:{_TASK_COLOUR}' aria-hidden='true'>■</span> from the task, λ f_g "
@@ -116,7 +118,7 @@ class LambdaExplorer(widgets.VBox):
         )
         empty = "" if rows else "<div class='soft'>The memory is empty.</div>"
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        self.panel.value = wrap(empty or table)
+        self.panel.value = wrap(empty or with_source(table, _WHOLE))
 
     def _row(self, hit: Hit) -> str:
         before = self._rank_at_start[hit.record.record_id]
@@ -130,7 +132,8 @@ class LambdaExplorer(widgets.VBox):
         )
 
     def __repr__(self) -> str:
-        return f"LambdaExplorer({self.query[0]!r}, {len(self.memory)} records)"
+        task = brief(self.query[0], _NAME_LIMIT)
+        return f"LambdaExplorer({task!r}, {len(self.memory)} records)"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         """The widget view, and beside it the static form that survives an export."""
@@ -165,7 +168,7 @@ def lambda_html(
     head = "<th>record</th>" + "".join(f"<th>λ = {w:g}</th>" for w in weights)
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     note = f"<div class='soft'>{_LEGEND}; “#1” is the rank; outside the best {n_hits}: faint</div>"
-    body = table if shown else "<div class='soft'>The memory is empty.</div>"
+    body = with_source(table, _WHOLE) if shown else "<div class='soft'>The memory is empty.</div>"
     return wrap(_query_html(task) + note + body)
 
 
@@ -195,13 +198,14 @@ def _number_box(weight: float) -> widgets.BoundedFloatText:
 
 
 def _query_html(task: str) -> str:
-    return f"<div class='task'>{html.escape(task)}</div>"
+    return f"<div class='task'>{clip_html(task, LINE_LIMIT)}</div>"
 
 
 def _record_html(hit: Hit, profile: Profile | None) -> str:
     kind = profile.page_type(hit.record.observation) if profile is not None else ""
-    name = f"record {hit.record.record_id}" + (f", {kind} page" if kind else "")
-    return f"{html.escape(name)}<div class='soft'>{html.escape(hit.record.task)}</div>"
+    page = f", {clip_html(kind, _NAME_LIMIT)} page" if kind else ""
+    task = clip_html(hit.record.task, LINE_LIMIT)
+    return f"record {hit.record.record_id}{page}<div class='soft'>{task}</div>"
 
 
 def _bar(hit: Hit, weight: float) -> str:

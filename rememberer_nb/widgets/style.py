@@ -45,7 +45,7 @@ _RULES = """
 .rnb .bar.encouraged i {background: #009E73}
 .rnb .bar.discouraged i {background: #D55E00}
 .rnb .bar.plain i {background: #8c8c8c}
-.rnb th, .rnb td {text-align: left; vertical-align: top; max-width: none}
+.rnb th, .rnb td {text-align: left; vertical-align: top; max-width: 600px}
 .rnb table {width: 100%; table-layout: auto; margin: 4px 0 0; font-size: 12.5px; border: 0}
 .rnb table.values {table-layout: fixed}
 .rnb thead {border: 0; vertical-align: baseline}

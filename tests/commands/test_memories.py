@@ -13,6 +13,7 @@ from rememberer_nb.cli import main
 from rememberer_nb.elements import Transition
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.rlem import learn_episode
+from tests.test_printable import unfit
 from tests.test_store import filled
 
 SHORT = ("--tasks", "500:503", "--epochs", "2", "--seed", "1")
@@ -241,3 +242,78 @@ def test_output_that_is_cut_off(path: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
+
+
+# Erases the screen, sets the title, turns the line round, goes back to its start; half a pair.
+NASTY = "\x1b[2J\x1b]0;owned\x07 \x9b31m \u202e 0.001\r\x08 \x7f \ud800"
+
+
+@pytest.fixture
+def nasty(tmp_path: Path) -> Path:
+    """A memory whose every text would take over a terminal."""
+    path = tmp_path / "nasty.sqlite"
+    with ExperienceMemory.open(path) as memory:
+        end = Transition(f"o {NASTY}", f"click[{NASTY}\nfake]", 1.0, "end", terminated=True)
+        learn_episode(memory, f"g {NASTY}", [end], episode_id=f"e {NASTY}")
+        memory.commit()
+    return path
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("show",), ("stats",), ("trace", "--record", "0"), ("check",), ("dump",),
+        ("split", "--out", "parts"), ("diff", "empty.sqlite"),
+        ("filter", "--task", "g", "--out", NASTY.replace("\ud800", "")),
+    ],
+)  # fmt: skip
+def test_no_control_reaches_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+    nasty: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+) -> None:
+    monkeypatch.chdir(nasty.parent)
+    ExperienceMemory.open("empty.sqlite").close()
+    command, *options = arguments
+    assert main(["memory", command, str(nasty), *options]) == 0
+    text = capsys.readouterr().out
+    assert unfit(text) == []
+    if command in ("show", "trace", "split", "diff"):
+        assert "\\u001b[2J" in text
+
+
+def test_as_json_nothing_is_lost_or_raw(capsys: pytest.CaptureFixture[str], nasty: Path) -> None:
+    assert main(["memory", "show", str(nasty), "--json"]) == 0
+    out = capsys.readouterr().out
+    assert unfit(out) == []
+    assert json.loads(out)["rows"][0]["action"] == f"click[{NASTY}\nfake]"
+    assert main(["memory", "dump", str(nasty)]) == 0
+    record = json.loads(capsys.readouterr().out.splitlines()[1])["record"]
+    assert record["task"] == f"g {NASTY}"
+
+
+def test_a_value_starts_no_line_of_its_own(capsys: pytest.CaptureFixture[str], nasty: Path) -> None:
+    assert main(["memory", "show", str(nasty)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert main(["memory", "trace", str(nasty), "--record", "0"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("memory", "show", "no\x1b[31m.sqlite"), ("memory", "merge", "\x1b[31m", "--out"),
+        ("\x1b[31m",), ("memory", "show", "x", "\x1b[31m"), ("train", "--llm", "\x1b[31m"),
+    ],
+)  # fmt: skip
+def test_no_control_in_an_error(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    try:
+        assert main(arguments) != 0
+    except SystemExit as stop:
+        assert stop.code == 2
+    shown = capsys.readouterr()
+    assert unfit(shown.out + shown.err) == []
+    assert shown.err

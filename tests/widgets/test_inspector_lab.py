@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ import nbformat
 import pytest
 
 from rememberer_nb.widgets import static_notebook
+from rememberer_nb.widgets.html import episode_html
 from tests.widgets.lab import browser_page, jupyter_lab, need_browser, run_notebook
 from tests.widgets.sample import sample
+from tests.widgets.test_hostile import MARKUP, episode_of, memory_of, views
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -35,6 +38,50 @@ def notebook() -> nbformat.NotebookNode:
     return nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(_SOURCE)], metadata={"kernelspec": kernel}
     )
+
+
+# Where what stands behind a foreign text, on the same line, begins left of its end.
+_MISPLACED = """() => [...document.querySelectorAll('bdi, code')].filter(element => {
+  const after = element.nextSibling;
+  if (!after || after.nodeType !== Node.TEXT_NODE || !after.data.trim()) return false;
+  const range = document.createRange();
+  const start = after.data.search(/\\S/);
+  range.setStart(after, start);
+  range.setEnd(after, start + 1);
+  const [own, next] = [element.getBoundingClientRect(), range.getBoundingClientRect()];
+  return own.width && Math.abs(own.top - next.top) < 8 && next.left < own.right - 1;
+}).map(element => element.parentNode.textContent)"""
+
+
+def test_nothing_stands_on_the_wrong_side_of_another_script() -> None:
+    text = "שלום 12 \u202e עולם"
+    memory = memory_of(text, 2)
+    episode = episode_of(text)
+    (step,) = episode.steps
+    hits = tuple(memory.retrieve(f"0 {text}", f"0 {text}"))
+    decision = dataclasses.replace(step.decision, hits=hits)
+    step = dataclasses.replace(step, decision=decision)
+    source = episode_html(dataclasses.replace(episode, steps=(step,)), memory)
+    source = source.replace("<details>", "<details open>")
+    assert "Shared terms" in source
+    with browser_page() as page:
+        page.set_content(source)
+        assert page.evaluate(_MISPLACED) == []
+        # Without isolation the numbers of the shared terms stand on the wrong side.
+        page.set_content(source.replace("bdi>", "s>").replace("isolate", "normal"))
+        assert page.evaluate(_MISPLACED.replace("'bdi, code'", "'s'")) != []
+
+
+def test_no_markup_is_run() -> None:
+    with browser_page() as page:
+        for text in MARKUP:
+            page.set_content("".join(views(text).values()), wait_until="domcontentloaded")
+            page.evaluate(
+                "document.querySelectorAll('*').forEach(e => "
+                "e.dispatchEvent(new MouseEvent('mouseover', {bubbles: true})))"
+            )
+            assert page.evaluate("window.hacked") is None
+            assert page.locator("script, img, svg, iframe, [onload], [onerror]").count() == 0
 
 
 def test_arrow_keys_step_through_the_episode(tmp_path: Path) -> None:
