@@ -14,6 +14,7 @@ from tests.llms.pages import SHOP
 
 class Parrot:
     name = "parrot"
+    settings = {"llm": "parrot"}  # noqa: RUF012
 
     def complete(self, prompt: Prompt, *, seed: int = 0) -> Reply:
         return Reply(prompt.text)
