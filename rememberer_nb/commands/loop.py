@@ -112,7 +112,7 @@ def train_agent(args: argparse.Namespace) -> dict[str, Any]:
                     _announce(args, env, agent, settings, run.tasks, args.epochs)
                 run.go(seed, train, env, agent, config=settings.rollout, progress=Progress(),
                        slots=_slots(args, settings), resume=args.resume,
-                       parameters=_noted(args, settings))  # fmt: skip
+                       parameters=_noted(env, settings, run.tasks))  # fmt: skip
                 n_records.append(len(memory))
             if run.stop is not None:
                 break
@@ -165,15 +165,13 @@ def _settings(args: argparse.Namespace) -> Any:
     )
 
 
-def _noted(args: argparse.Namespace, settings: Any) -> dict[str, Any]:
-    """What a run's outcome depends on besides its agent; limits and prices may change."""
-    llm = settings.llm_config
-    names = ("model", "temperature", "max_tokens", "stop", "seed", "reply_format")
-    return {
-        "llm": llm_spec(args),
-        "initial": settings.initial,
-        "llm_config": {name: getattr(llm, name) for name in names},
-    }
+def _noted(env: Any, settings: Any, tasks: Sequence[int]) -> dict[str, Any]:
+    """What a run's outcome depends on besides its agent and the names of env and tasks."""
+    from rememberer_nb.identity import fingerprint
+
+    known = env.unwrapped.tasks
+    texts = fingerprint([known[number].text for number in tasks])
+    return {"initial": settings.initial, "task_texts": texts}
 
 
 def _tasks(args: argparse.Namespace, env: Any, default: str) -> tuple[int, ...]:

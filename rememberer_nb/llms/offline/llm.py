@@ -33,7 +33,7 @@ _BELIEFS: dict[str, Beliefs] = {
     beliefs.name: beliefs for beliefs in (ShopBeliefs(), HowToBeliefs())
 }
 
-# Raised by one with every change of the code below this folder that changes a reply.
+# Raised by one with every change of the code in this folder that changes a reply.
 VERSION = 2
 _PROSE = "I would rather have another look at this before I decide."
 
