@@ -7,7 +7,8 @@ flagged `is_synthetic`.
 
 With `exploration` c > 0 the encouraged action is the one with the highest Q + c · bonus, where what
 has been tried less gains more (`visit_bonus`); an action not tried at all may win, and is shown as
-such, unless synthetic advice is off. Source of the bonus: UCB1 (Auer, Cesa-Bianchi and Fischer 2002, Machine Learning 47).
+such, unless synthetic advice is off. Source of the bonus: UCB1 (Auer, Cesa-Bianchi and Fischer
+2002, Machine Learning 47).
 """
 
 from __future__ import annotations
