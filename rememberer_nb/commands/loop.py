@@ -14,6 +14,7 @@ from typing import Any
 
 from rememberer_nb.commands.llm_options import add_llm_options, llm_config, llm_spec, recorded_spec
 from rememberer_nb.commands.memory_options import add_memory_options, memory_settings
+from rememberer_nb.commands.options_used import check_used, note_given
 from rememberer_nb.errors import ConfigError, LLMStopError
 
 
@@ -41,6 +42,8 @@ def add_loop_commands(add: Callable[..., argparse.ArgumentParser], commands: Any
     parser = add(commands, "train", train_agent, "learn on training tasks")
     _add_loop_options(parser, default_tasks="S0")
     parser.add_argument("--epochs", type=int, default=3, help="passes over the tasks (3)")
+    parser.add_argument("--gamma", type=float, default=1.0, help="γ, discount in [0, 1] (1)")
+    parser.add_argument("--n-step", type=_n_step, default=5, help="n, or 'all' (5)")
     parser.add_argument(
         "--batch-size", type=int, metavar="N", help="collect N episodes, then learn (every step)"
     )
@@ -95,6 +98,7 @@ def train_agent(args: argparse.Namespace) -> dict[str, Any]:
     from rememberer_nb.experiments import epoch_rows
     from rememberer_nb.rollout import Progress, train
 
+    check_used(args, is_training=True)
     settings, seeds = _settings(args), args.seeds.values
     if args.memory and len(seeds) > 1:
         raise ConfigError("--memory holds one memory: give one seed, or leave it out")
@@ -128,6 +132,7 @@ def evaluate_agent(args: argparse.Namespace) -> dict[str, Any]:
     from rememberer_nb.assemble import build_agent, build_env, build_memory
     from rememberer_nb.rollout import Progress, evaluate
 
+    check_used(args, is_training=False)
     settings = _settings(args)
     env = build_env(settings)
     run = _Run(_tasks(args, env, "test"))
@@ -177,7 +182,8 @@ def _noted(env: Any, settings: Any, tasks: Sequence[int]) -> dict[str, Any]:
 def _tasks(args: argparse.Namespace, env: Any, default: str) -> tuple[int, ...]:
     from rememberer_nb.envs.tasks import task_numbers
 
-    return task_numbers(args.tasks or default, len(env.unwrapped.tasks), args.env)
+    spec = default if args.tasks is None else args.tasks
+    return task_numbers(spec, len(env.unwrapped.tasks), args.env)
 
 
 @contextmanager
@@ -280,6 +286,7 @@ def _save(
 
 
 def _add_loop_options(parser: argparse.ArgumentParser, *, default_tasks: str) -> None:
+    note_given(parser)
     parser.add_argument("--env", default="webshop", help="webshop or wikihow (webshop)")
     parser.add_argument(
         "--agent",
@@ -307,8 +314,6 @@ def _add_loop_options(parser: argparse.ArgumentParser, *, default_tasks: str) ->
     parser.add_argument("--out", type=Path, help="folder for episodes.jsonl and metrics.json")
     parser.add_argument("--n-exemplars", type=int, default=2, help="m (2)")
     parser.add_argument("--task-weight", type=float, default=0.5, help="λ in [0, 1] (0.5)")
-    parser.add_argument("--gamma", type=float, default=1.0, help="γ, discount in [0, 1] (1)")
-    parser.add_argument("--n-step", type=_n_step, default=5, help="n, or 'all' (5)")
     parser.add_argument("--max-steps", type=int, default=15, help="step limit (15)")
     add_llm_options(parser)
 

@@ -83,7 +83,7 @@ def test_resume(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         (("--eviction", "redundancy"), "capacity.eviction: 'oldest', now 'redundancy'"),
         (("--initial-q", "0.5"), "rlem.initial_q: 0.0, now 0.5"),
         (("--initial", "E1"), "initial: 'E0', now 'E1'"),
-        (("--llm", "offline:able"), "llm: 'offline', now 'offline:able'"),
+        (("--llm", "offline:able"), "agent.llm.llm: 'offline:novice', now 'offline:able'"),
     ):
         assert main([*map(str, arguments), "--resume", *changed]) == 2
         assert problem in capsys.readouterr().err
