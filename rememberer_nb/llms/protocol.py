@@ -55,22 +55,16 @@ class LLM(Protocol):
         ...
 
 
-Factory = Callable[[str, Profile], LLM]
 ConfiguredFactory = Callable[[str, Profile, LLMConfig], LLM]
 
 _FACTORIES: dict[str, ConfiguredFactory] = {}
 
 
-def register_llm(name: str, factory: Factory) -> None:
-    """Make an LLM known by name; `factory(detail, profile)` runs when it is asked for.
-
-    `detail` is what follows the colon of a spec, "" without one.
-    """
-    register_configured_llm(name, lambda detail, profile, config: factory(detail, profile))
-
-
 def register_configured_llm(name: str, factory: ConfiguredFactory) -> None:
-    """As `register_llm`, for a `factory(detail, profile, config)` that reads the `LLMConfig`."""
+    """As `llms.register_llm`, for a `factory(detail, profile, config)` that reads the `LLMConfig`.
+
+    The budget is the factory's to keep (`budget.with_budget`).
+    """
     if not name or ":" in name:
         raise ConfigError(f"an LLM's name must be non-empty and hold no colon, got {name!r}")
     _FACTORIES[name] = factory
