@@ -24,7 +24,6 @@ from rememberer_nb.assemble import Settings, build_agent, build_env, build_llm, 
 from rememberer_nb.elements import Episode, to_data
 from rememberer_nb.errors import DataError
 from rememberer_nb.identity import differences, fingerprint, plain
-from rememberer_nb.initial import read_initial
 from rememberer_nb.llms import close
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.rollout import TextEnv, evaluate, train
@@ -163,13 +162,14 @@ def _head(comparison: Comparison) -> dict[str, Any]:
     env = build_env(settings)
     llm = build_llm(env, settings)
     try:
-        described = describe_agent(build_agent("rememberer", env, settings, llm=llm))
+        agent = build_agent("rememberer", env, settings, llm=llm)
+        described = describe_agent(agent)
     finally:
         close(llm)
     tasks = [env.unwrapped.tasks[n].text for n in comparison.train_tasks + comparison.test_tasks]
     identity = {
         "agent": described,
-        "initial": fingerprint(read_initial(settings.initial, settings.env)),
+        "initial": fingerprint(list(agent.memory or ())),
         "task_texts": fingerprint(tasks),
     }
     return dict(plain({"comparison": {**to_data(comparison), "seeds": None}, "identity": identity}))
