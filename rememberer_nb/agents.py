@@ -10,14 +10,15 @@ Rememberer and its baselines differ in that part alone:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from rememberer_nb.config import ExemplarConfig, PromptConfig, RetrievalConfig, RlemConfig
 from rememberer_nb.elements import (
+    Advice,
     Decision,
     Episode,
     Exemplar,
@@ -29,8 +30,9 @@ from rememberer_nb.elements import (
     Task,
 )
 from rememberer_nb.envs.profile import Profile
-from rememberer_nb.errors import LLMError, LLMStopError, ReplyError
+from rememberer_nb.errors import ConfigError, LLMError, LLMStopError, ReplyError
 from rememberer_nb.exemplars import select_exemplars
+from rememberer_nb.identity import fingerprint, plain
 from rememberer_nb.llms.protocol import LLM
 from rememberer_nb.llms.wrapped import settings_of
 from rememberer_nb.memory import ExperienceMemory
@@ -77,6 +79,32 @@ class Agent(Protocol):
         """Choose an action."""
         ...
 
+    def describe(self) -> Mapping[str, Any]:
+        """What decisions depend on besides the memory's contents and randomness.
+
+        Plain values by name, "name" among them; a training run is resumed under equal ones only.
+        """
+        ...
+
+
+def describe_agent(agent: Agent) -> dict[str, Any]:
+    """An agent's `describe()` as JSON gives it back.
+
+    Raises
+    ------
+    ConfigError : it has none, or one that JSON has no form for.
+    """
+    describe = getattr(agent, "describe", None)
+    if describe is None:
+        raise ConfigError(
+            f"the agent {agent.name!r} has no describe(): what its decisions depend on is noted "
+            "with its training, so that it can be resumed"
+        )
+    try:
+        return dict(plain(describe()))
+    except ConfigError as error:
+        raise ConfigError(f"describe() of the agent {agent.name!r}: {error}") from error
+
 
 def after_episodes(
     agent: Agent, episodes: Sequence[Episode]
@@ -119,6 +147,10 @@ class RandomAgent:
         """Choose an action."""
         return Decision(random_action(situation, self.profile, random.rng))
 
+    def describe(self) -> Mapping[str, Any]:
+        """Its name, and what it fills."""
+        return {"name": self.name, "placeholders": self.profile.placeholders}
+
 
 def random_action(situation: Situation, profile: Profile, rng: np.random.Generator) -> str:
     """A uniform draw from the available actions, templates filled with 1 to 4 words of the task."""
@@ -142,6 +174,10 @@ class ExemplarSource(Protocol):
         """Hits looked at, exemplars (the most similar first), and what was left out."""
         ...
 
+    def describe(self) -> Mapping[str, Any]:
+        """What the choice depends on besides the memory's contents: part of the agent's own."""
+        ...
+
 
 class NoExemplars:
     """No exemplars: the LLM alone."""
@@ -149,6 +185,10 @@ class NoExemplars:
     def select(self, situation: Situation, rng: np.random.Generator) -> Selection:
         """Nothing."""
         return (), (), ()
+
+    def describe(self) -> Mapping[str, Any]:
+        """Nothing."""
+        return {}
 
 
 class FixedExemplars:
@@ -160,6 +200,10 @@ class FixedExemplars:
     def select(self, situation: Situation, rng: np.random.Generator) -> Selection:
         """The fixed exemplars."""
         return (), self.exemplars, ()
+
+    def describe(self) -> Mapping[str, Any]:
+        """The fixed exemplars."""
+        return {"exemplars": fingerprint(self.exemplars)}
 
 
 class MemoryExemplars:
@@ -197,6 +241,20 @@ class MemoryExemplars:
             config=self.exemplar,
             count_tokens=self.count_tokens,
         )
+
+    def describe(self) -> Mapping[str, Any]:
+        """How records are found and written."""
+        return {"retrieval": self.retrieval, "exemplar": self.exemplar}
+
+
+# What a prompt looks like does not depend on what it is about, so a sample tells templates apart.
+_TAKEN = Step(0, "[C]", ("press[C]",), "", Decision("press[C]", "a thought"), 0.0, terminated=True)
+SAMPLE = Situation(
+    Task("sample", "a task"), "[A]\n[B]", ("press[A]", "press[B]"), ("press[C]",), (_TAKEN,)
+)
+_SAMPLE_EXEMPLAR = Exemplar(
+    0, "a task", "[A]", (), (Advice("press[A]", 0.5, "it fits"),), (Advice("press[C]"),)
+)
 
 
 class PromptingAgent:
@@ -278,6 +336,22 @@ class PromptingAgent:
             template=self.template,
             is_constrained=self.is_constrained,
         )
+
+    def sample_prompt(self) -> Prompt:
+        """The template at work: introduction, how to reply, one exemplar, the page."""
+        return self.build(SAMPLE, (_SAMPLE_EXEMPLAR,), ())
+
+    def describe(self) -> Mapping[str, Any]:
+        """What decisions depend on; `template` is the fingerprint of a sample prompt."""
+        sample = self.sample_prompt()
+        return {
+            "name": self.name,
+            "llm": settings_of(self.llm),
+            "prompt": self.prompt,
+            "template": fingerprint([sample.messages, sample.reply_schema]),
+            "rlem": self.rlem,
+            **self.source.describe(),
+        }
 
     def read(self, text: str, situation: Situation) -> ParsedReply:
         """What a reply says; `ReplyError` if that is no available action."""

@@ -8,6 +8,7 @@ reply_errors   = steps whose reply held no available action, a count
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,8 @@ def bootstrap_interval(
 
     Parameters
     ----------
-    values : array of shape (n,), n at least 1, one number per independent unit (seed or task).
+    values : array of shape (n,), n at least 1, one number per independent unit (seed or task). One
+        number has no interval: both bounds are NaN then.
     level : coverage, in (0, 1).
 
     Examples
@@ -68,14 +70,19 @@ def bootstrap_interval(
     sample = np.asarray(values, dtype=float)
     if sample.ndim != 1 or not len(sample):
         raise ConfigError(f"expected a non-empty list of numbers, got shape {sample.shape}")
+    if len(sample) == 1:
+        return math.nan, math.nan
     rng = np.random.default_rng(seed)
     means = sample[rng.integers(len(sample), size=(n_resamples, len(sample)))].mean(axis=1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
-def intervals(by_seed: dict[int, Sequence[Episode]]) -> dict[str, list[float]]:
-    """ci95 of success rate and mean reward: over seeds, or over tasks if there is one seed."""
+def intervals(by_seed: dict[int, Sequence[Episode]]) -> dict[str, list[float] | None]:
+    """ci95 of success rate and mean reward: over seeds, or over tasks if there is one seed.
+
+    None where there is one episode, which has no interval.
+    """
     if len(by_seed) == 1:
         episodes = next(iter(by_seed.values()))
         units = {
@@ -85,7 +92,10 @@ def intervals(by_seed: dict[int, Sequence[Episode]]) -> dict[str, list[float]]:
     else:
         metrics = [episode_metrics(episodes) for episodes in by_seed.values()]
         units = {name: [m[name] for m in metrics] for name in METRICS}
-    return {name: list(bootstrap_interval(values)) for name, values in units.items()}
+    return {
+        name: list(bootstrap_interval(values)) if len(values) > 1 else None
+        for name, values in units.items()
+    }
 
 
 def summary_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
@@ -99,7 +109,7 @@ def summary_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     -------
     DataFrame
         One row per (agent, metric): agent, metric, mean, low, high, n (seeds); agents in order of
-        appearance.
+        appearance. low and high are NaN with one seed.
     """
     import pandas as pd
 
@@ -121,7 +131,8 @@ def paired_differences(
     -------
     DataFrame
         One row per (agent, baseline, metric): the mean over seeds of metric(agent) −
-        metric(baseline), its bootstrap interval, n, and `is_clear`: the interval excludes 0.
+        metric(baseline), its bootstrap interval, n, and `is_clear`: the interval excludes 0. One
+        seed has no interval (NaN), and nothing is clear.
     """
     import pandas as pd
 
@@ -138,3 +149,8 @@ def paired_differences(
             )
     columns = ["agent", "baseline", "metric", "mean", "low", "high", "n", "is_clear"]
     return pd.DataFrame(result, columns=columns)
+
+
+def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table as JSON has them: None for NaN."""
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")

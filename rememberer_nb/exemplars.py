@@ -7,7 +7,8 @@ flagged `is_synthetic`.
 
 With `exploration` c > 0 the encouraged action is the one with the highest Q + c · bonus, where what
 has been tried less gains more (`visit_bonus`); an action not tried at all may win, and is shown as
-such. Source of the bonus: UCB1 (Auer, Cesa-Bianchi and Fischer 2002, Machine Learning 47).
+such, unless synthetic advice is off. Source of the bonus: UCB1 (Auer, Cesa-Bianchi and Fischer
+2002, Machine Learning 47).
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ def build_exemplar(
         for action in record.available_actions
         if not profile.is_template(action) and record.value_of(action) is None
     ]
-    encouraged = _explored(record, untried, rng, config) if config.exploration else ()
+    fresh = untried if config.use_synthetic else []
+    encouraged = _explored(record, fresh, rng, config) if config.exploration else ()
     encouraged = encouraged or _encouraged(record)
     discouraged = _discouraged(record, encouraged, config) if config.use_discouraged else ()
     if config.use_synthetic and not encouraged:

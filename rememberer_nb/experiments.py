@@ -18,11 +18,13 @@ import joblib
 import numpy as np
 from tqdm.auto import tqdm
 
-from rememberer_nb.agents import Agent
+from rememberer_nb.agents import Agent, describe_agent
 from rememberer_nb.analysis import episode_metrics
-from rememberer_nb.assemble import Settings, build_agent, build_env, build_memory
+from rememberer_nb.assemble import Settings, build_agent, build_env, build_llm, build_memory
 from rememberer_nb.elements import Episode, to_data
 from rememberer_nb.errors import DataError
+from rememberer_nb.identity import differences, fingerprint, plain
+from rememberer_nb.llms import close
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.rollout import TextEnv, evaluate, train
 
@@ -154,8 +156,27 @@ def compare(
     return [done[seed] for seed in comparison.seeds]
 
 
+def _head(comparison: Comparison) -> dict[str, Any]:
+    """What every finished seed depends on: the settings, and what is behind their names now."""
+    settings = comparison.settings
+    env = build_env(settings)
+    llm = build_llm(env, settings)
+    try:
+        agent = build_agent("rememberer", env, settings, llm=llm)
+        described = describe_agent(agent)
+    finally:
+        close(llm)
+    tasks = [env.unwrapped.tasks[n].text for n in comparison.train_tasks + comparison.test_tasks]
+    identity = {
+        "agent": described,
+        "initial": fingerprint(list(agent.memory or ())),
+        "task_texts": fingerprint(tasks),
+    }
+    return dict(plain({"comparison": {**to_data(comparison), "seeds": None}, "identity": identity}))
+
+
 def _read_done(path: Path, comparison: Comparison) -> dict[int, dict[str, Any]]:
-    head = json.loads(json.dumps({"comparison": {**to_data(comparison), "seeds": None}}))
+    head = _head(comparison)
     if not path.exists():
         path.write_text(json.dumps(head) + "\n", encoding="utf-8")
         return {}
@@ -167,7 +188,11 @@ def _read_done(path: Path, comparison: Comparison) -> dict[int, dict[str, Any]]:
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise DataError(f"is no file of finished seeds: {error!r}", path=path) from error
     if first != head:
-        raise DataError("belongs to a comparison with other settings or tasks", path=path)
+        found = differences(first if isinstance(first, dict) else {}, head)
+        raise DataError(
+            "belongs to a comparison with other settings or tasks: " + "; ".join(found[:3]),
+            path=path,
+        )
     if cut_off:
         # A run was stopped while it wrote: that seed is run again.
         path.write_text(whole + "\n", encoding="utf-8")

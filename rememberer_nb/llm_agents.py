@@ -14,15 +14,17 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from rememberer_nb.agents import PromptingAgent, Selection, Situation
+from rememberer_nb.agents import SAMPLE, PromptingAgent, Situation
 from rememberer_nb.config import ExemplarConfig, PromptConfig, RetrievalConfig, RlemConfig
-from rememberer_nb.elements import Advice, Episode, Exemplar, LeftOut, Prompt, Record
+from rememberer_nb.elements import Episode, Exemplar, LeftOut, Prompt, Record
 from rememberer_nb.envs.profile import Profile
 from rememberer_nb.errors import ConfigError, LLMError, LLMStopError
+from rememberer_nb.identity import fingerprint
 from rememberer_nb.llm_prompts import (
     SUCCESSFUL_STEP_TEMPLATE,
     Demonstration,
@@ -31,13 +33,13 @@ from rememberer_nb.llm_prompts import (
     build_react_prompt,
     build_reflection_prompt,
     demonstration_of,
-    format_successful_step,
 )
 from rememberer_nb.llms.protocol import LLM
 from rememberer_nb.llms.wrapped import settings_of
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.prompts import CountTokens, estimate_tokens, one_line
 from rememberer_nb.replies import ParsedReply, parse_reply
+from rememberer_nb.successful_steps import SuccessfulSteps
 
 LLM_AGENTS = ("react", "reflexion", "retrieval_only")
 
@@ -99,6 +101,21 @@ class ReActAgent(PromptingAgent):
         self, situation: Situation, exemplars: Sequence[Exemplar], left_out: Sequence[LeftOut]
     ) -> Prompt:
         """The prompt."""
+        return self._build(situation, self.demonstration)
+
+    def sample_prompt(self) -> Prompt:
+        """The template at work, without the demonstration."""
+        return self._build(SAMPLE, None)
+
+    def describe(self) -> Mapping[str, Any]:
+        """As any, and the fingerprint of the demonstration."""
+        shown = self.demonstration
+        return {
+            **super().describe(),
+            "demonstration": None if shown is None else fingerprint(shown.text()),
+        }
+
+    def _build(self, situation: Situation, demonstration: Demonstration | None) -> Prompt:
         turns = (
             Turn(step.observation, step.decision.rationale, step.action) for step in situation.steps
         )
@@ -112,7 +129,7 @@ class ReActAgent(PromptingAgent):
         return build_react_prompt(
             self.profile,
             scene,
-            demonstration=self.demonstration,
+            demonstration=demonstration,
             config=self.prompt,
             count_tokens=self.count_tokens,
             is_constrained=self.is_constrained,
@@ -194,6 +211,17 @@ class ReflexionAgent(ReActAgent):
         """The latest reflections on this task, oldest first."""
         return self.reflections.get(situation.task.task_id, [])[-self.max_lessons :]
 
+    def describe(self) -> Mapping[str, Any]:
+        """As ReAct, and how it reflects."""
+        failed = Episode("", "", self.name, SAMPLE.task, SAMPLE.steps, SAMPLE.observation)
+        asked = build_reflection_prompt(self.profile, SAMPLE.task, failed, lessons=("try B",))
+        return {
+            **super().describe(),
+            "reflection": fingerprint(asked.messages),
+            "max_lessons": self.max_lessons,
+            "max_characters": self.max_characters,
+        }
+
     def after_episode(self, episode: Episode) -> Episode:
         """Reflect on a failed training episode; returns it with the reflection.
 
@@ -236,74 +264,6 @@ class ReflexionAgent(ReActAgent):
     def _keep(self, task_id: str, text: str) -> None:
         if text:
             self.reflections.setdefault(task_id, []).append(text)
-
-
-class SuccessfulSteps:
-    """The nearest records that a successful episode or a demonstration went through.
-
-    Parameters
-    ----------
-    memory : what is searched; its values are not looked at.
-
-    What counts as done at a record: the action of the latest successful episode of the memory that
-    came by, else the demonstrated one.
-    """
-
-    def __init__(
-        self,
-        memory: ExperienceMemory,
-        retrieval: RetrievalConfig | None = None,
-        exemplar: ExemplarConfig | None = None,
-        count_tokens: CountTokens = estimate_tokens,
-    ):
-        self.memory = memory
-        self.retrieval = retrieval or memory.retrieval
-        self.exemplar = exemplar or ExemplarConfig()
-        self.count_tokens = count_tokens
-        self._done: dict[tuple[str, str], Advice] = {}
-        self.add(memory.episodes())
-
-    def add(self, episodes: Iterable[Episode]) -> None:
-        """Take up the steps of the successful ones."""
-        for episode in episodes:
-            if episode.is_success:
-                for step in episode.steps:
-                    advice = Advice(step.action, rationale=step.decision.rationale)
-                    self._done[(episode.task.text, step.observation)] = advice
-
-    def select(self, situation: Situation, rng: np.random.Generator) -> Selection:
-        """The first m hits that have something done, as exemplars, the most similar first."""
-        n_exemplars = self.retrieval.n_exemplars
-        hits = self.memory.retrieve(
-            situation.task.text, situation.observation, n_exemplars, self.retrieval.task_weight
-        )
-        seen, exemplars, left_out = [], [], []
-        while len(exemplars) < n_exemplars and (hit := next(hits, None)) is not None:
-            done = self.done_at(hit.record)
-            if done is None:
-                continue
-            seen.append(hit)
-            record = hit.record
-            exemplar = Exemplar(record.record_id, record.task, record.observation, (), (done,))
-            n_tokens = self.count_tokens(format_successful_step(exemplar, 1))
-            if n_tokens > self.exemplar.max_tokens:
-                over = f"exemplar of {n_tokens} tokens, budget {self.exemplar.max_tokens}"
-                left_out.append(LeftOut("exemplar", over, n_tokens, record_id=record.record_id))
-            else:
-                exemplars.append(exemplar)
-        return tuple(seen), tuple(exemplars), tuple(left_out)
-
-    def done_at(self, record: Record) -> Advice | None:
-        """What was done at a record in a success; None if it saw none."""
-        done = self._done.get((record.task, record.observation))
-        if done is not None:
-            return done
-        shown = [value for value in record.action_values if value.is_initial]
-        # A demonstration notes beside its own action what would have been wrong, at a lower value.
-        best = max(shown, default=None, key=lambda value: value.q_value)
-        if best is None or best.q_value <= 0:
-            return None
-        return Advice(best.action, rationale=best.rationale)
 
 
 class RetrievalOnlyAgent(PromptingAgent):

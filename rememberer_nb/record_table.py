@@ -204,12 +204,13 @@ class RecordTable:
         """Make sure that a record knows an action, with `q_value` and no visits if it is new.
 
         A new action of a full record takes the place of the one with the lowest q value. A
-        non-empty rationale replaces the last one.
+        non-empty rationale replaces the last one, but not that of a demonstration.
         """
         record = self._records[record_id]
         known = record.value_of(action)
         if known is not None:
-            if rationale and rationale != known.rationale:
+            is_demonstrated = known.is_initial and known.rationale
+            if rationale and rationale != known.rationale and not is_demonstrated:
                 self._put_value(record, dataclasses.replace(known, rationale=rationale))
             return
         values = record.action_values

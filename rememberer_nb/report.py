@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rememberer_nb.analysis import paired_differences, summary_table
+from rememberer_nb.analysis import paired_differences, plain_rows, summary_table
 from rememberer_nb.assemble import Settings, build_env
 from rememberer_nb.envs.tasks import task_numbers
 from rememberer_nb.experiments import CONDITIONS, PAIRS, Comparison, compare
@@ -65,10 +65,10 @@ def comparison_numbers(results: list[dict[str, Any]]) -> dict[str, Any]:
     rows = [row for result in results for row in result["test"]]
     training = [row for result in results for row in result["training"]]
     return {
-        "summary": summary_table(rows).to_dict("records"),
-        "differences": paired_differences(rows, PAIRS).to_dict("records"),
-        "training": training_curve(training).to_dict("records"),
-        "learning": learning_gain(training).to_dict("records"),
+        "summary": plain_rows(summary_table(rows)),
+        "differences": plain_rows(paired_differences(rows, PAIRS)),
+        "training": plain_rows(training_curve(training)),
+        "learning": plain_rows(learning_gain(training)),
         "rows": rows,
         "n_records": [result["n_records"] for result in results],
     }
@@ -107,9 +107,14 @@ def comparison_text(numbers: dict[str, Any], comparison: Comparison) -> str:
     """The table that ends a run, for a terminal."""
     n_seeds = len(comparison.seeds)
     settings = comparison.settings
+    seeds, spread = f"{n_seeds} seeds", "mean and 95 % bootstrap interval over seeds"
+    claim = "* the interval excludes 0; without it no effect is claimed"
+    if n_seeds == 1:
+        seeds, spread = "1 seed", "means"
+        claim = "- one seed has no interval, so no effect is claimed"
     lines = [
-        f"{len(comparison.test_tasks)} test tasks, {n_seeds} seeds; {_PLACES[settings.env]}, "
-        f"LLM: {settings.llm} stand-in; mean and 95 % bootstrap interval over seeds",
+        f"{len(comparison.test_tasks)} test tasks, {seeds}; {_PLACES[settings.env]}, "
+        f"LLM: {settings.llm} stand-in; {spread}",
         "",
         f"{'agent':24}{'success rate':>26}{'mean reward':>26}",
     ]
@@ -125,7 +130,7 @@ def comparison_text(numbers: dict[str, Any], comparison: Comparison) -> str:
             for metric in ("success_rate", "mean_reward")
         )
         lines.append(f"{agent + ' - ' + baseline:48}{success:>27}{reward:>27}")
-    lines += ["", "* the interval excludes 0; without it no effect is claimed", ""]
+    lines += ["", claim, ""]
     lines.append("training tasks, success rate while learning, by epoch:")
     for agent in ("rememberer", "rememberer_from_empty"):
         curve = [
@@ -146,10 +151,14 @@ def comparison_text(numbers: dict[str, Any], comparison: Comparison) -> str:
 
 
 def _interval(row: dict[str, Any]) -> str:
+    if row["low"] is None:
+        return f"{row['mean']:.3f} -"
     return f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
 
 
 def _difference(row: dict[str, Any]) -> str:
+    if row["low"] is None:
+        return f"{row['mean']:+.3f} -"
     mark = "*" if row["is_clear"] else " "
     return f"{row['mean']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]{mark}"
 

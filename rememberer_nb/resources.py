@@ -6,9 +6,14 @@ A checkout keeps both folders at its top. A wheel carries copies inside the pack
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any, TypeVar
 
 from rememberer_nb.errors import DataError
+
+Loaded = TypeVar("Loaded")
 
 _PACKAGE = Path(__file__).resolve().parent
 _SHARE = "_share"
@@ -54,6 +59,44 @@ def notebooks_path(*parts: str) -> Path:
     'notebooks'
     """
     return _find("notebooks", parts)
+
+
+def file_stamp(path: Path) -> tuple[Any, ...]:
+    """What tells a file from what it was before: size, time of the last change, inode.
+
+    Of a folder, the stamps of its files by name; () of what is not there.
+    """
+    try:
+        if path.is_dir():
+            return tuple((child.name, file_stamp(child)) for child in sorted(path.iterdir()))
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def cached_by_files(
+    maxsize: int, files: Callable[..., Iterable[Path]]
+) -> Callable[[Callable[..., Loaded]], Callable[..., Loaded]]:
+    """As `functools.lru_cache`, for what is read from files: a changed one is read anew.
+
+    `files(*arguments)` are those that a call reads. They are looked at first and read afterwards,
+    so what changes meanwhile is at worst read once more.
+    """
+
+    def decorate(load: Callable[..., Loaded]) -> Callable[..., Loaded]:
+        @functools.lru_cache(maxsize)
+        def kept(stamps: tuple[Any, ...], *arguments: Any) -> Loaded:
+            return load(*arguments)
+
+        @functools.wraps(load)
+        def found(*arguments: Any) -> Loaded:
+            return kept(tuple(file_stamp(path) for path in files(*arguments)), *arguments)
+
+        found.cache_clear = kept.cache_clear  # type: ignore[attr-defined]
+        return found
+
+    return decorate
 
 
 def _find(folder: str, parts: tuple[str, ...]) -> Path:

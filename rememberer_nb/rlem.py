@@ -29,7 +29,7 @@ import numpy as np
 
 from rememberer_nb.config import RlemConfig
 from rememberer_nb.elements import ActionValue, Hit, Record, Transition, Update
-from rememberer_nb.errors import ConfigError
+from rememberer_nb.errors import ConfigError, DataError
 from rememberer_nb.memory import ExperienceMemory
 
 
@@ -270,7 +270,30 @@ def learn_episode(
 ) -> tuple[Update, ...]:
     """Learn from a finished episode (off-policy: any agent's, or a log).
 
-    The last transition must be terminated or truncated. Nothing is committed.
+    The last transition, and no other, must be terminated or truncated. Nothing is committed; of no
+    transitions nothing is learnt.
+
+    Raises
+    ------
+    DataError : the episode has no ending, or goes on after it. Nothing was stored.
     """
+    steps = tuple(transitions)
+    _check_whole(steps, episode_id)
     learner = EpisodeLearner(memory, task, episode_id, config, rng)
-    return tuple(update for t in transitions for update in learner.observe(t))
+    return tuple(update for t in steps for update in learner.observe(t))
+
+
+def _check_whole(steps: Sequence[Transition], episode_id: str) -> None:
+    last = len(steps) - 1
+    for number, step in enumerate(steps):
+        has_ended = step.terminated or step.truncated
+        if has_ended == (number == last):
+            continue
+        where = f"transition {number} of 0 to {last}"
+        problem = f"{where} ends the episode, which goes on"
+        if not has_ended:
+            problem = (
+                f"{where} is the last one and neither terminated nor truncated: mark the last "
+                "transition of a log that was broken off as truncated"
+            )
+        raise DataError(problem, field=f"episode {episode_id!r}")

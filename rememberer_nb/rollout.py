@@ -49,12 +49,14 @@ class EpisodeRandom:
     """The randomness of one episode, in streams that do not disturb one another.
 
     Agents that draw differently (for synthetic advice, say) still make the same LLM calls with the
-    same seeds, so their episodes are paired.
+    same seeds, so their episodes are paired. `learning` is what the memory draws from, at every
+    step or, with the same draws, in a batch.
     """
 
     env_seed: int
     calls: np.random.Generator
     choices: np.random.Generator
+    learning: np.random.Generator
 
     @classmethod
     def derive(cls, seed: int, epoch: int, position: int, task_number: int) -> EpisodeRandom:
@@ -66,8 +68,8 @@ class EpisodeRandom:
         """
         # Entropy must not be negative: evaluation's epoch -1 becomes 0.
         root = np.random.SeedSequence((seed, epoch + 1, position, task_number))
-        env, calls, choices = (np.random.default_rng(child) for child in root.spawn(3))
-        return cls(int(env.integers(2**31)), calls, choices)
+        env, calls, choices, learning = (np.random.default_rng(child) for child in root.spawn(4))
+        return cls(int(env.integers(2**31)), calls, choices, learning)
 
     def next_step(self) -> StepRandom:
         """The randomness of the next step."""
@@ -109,7 +111,7 @@ def run_episode(
     episode_id = f"{place}@{run}" if run else place
     learner = None
     if memory is not None:
-        learner = EpisodeLearner(memory, goal.text, episode_id, agent.rlem, random.choices)
+        learner = EpisodeLearner(memory, goal.text, episode_id, agent.rlem, random.learning)
     steps: list[Step] = []
     with _all_or_nothing(memory):
         while not steps or not (steps[-1].terminated or steps[-1].truncated):
@@ -311,7 +313,7 @@ def _learn(episode: Episode, agent: Agent, job: Job, seed: int) -> Episode:
         episode.transitions(),
         episode_id=episode.episode_id,
         config=agent.rlem,
-        rng=random.choices,
+        rng=random.learning,
     )
     steps = tuple(
         dataclasses.replace(step, updates=tuple(u for u in updates if u.step == step.index))

@@ -7,20 +7,22 @@ begun with; others are refused, since the memory would be that of no run at all.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rememberer_nb.agents import Agent, after_episodes
+from rememberer_nb.agents import Agent, after_episodes, describe_agent
 from rememberer_nb.config import RolloutConfig
-from rememberer_nb.elements import Episode, to_data
+from rememberer_nb.elements import Episode
 from rememberer_nb.errors import ConfigError
+from rememberer_nb.identity import differences, plain
 from rememberer_nb.memory import ExperienceMemory
 
 # Epoch, position in it, task number.
 Job = tuple[int, int, int]
 OnEpisode = Callable[[Episode], None]
+# Of what `describe_run` notes. 1 had no version, and neither the LLM's settings nor the exemplars.
+PARAMETERS_VERSION = 2
 
 
 @dataclass(slots=True)
@@ -60,27 +62,34 @@ def describe_run(
     config: RolloutConfig,
     more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Everything that a run's outcome depends on, as far as the agent tells; and `more`."""
-    source = getattr(agent, "source", None)
-    parts = {
-        "rlem": agent.rlem,
-        "rollout": config,
-        "retrieval": getattr(source, "retrieval", None),
-        "exemplar": getattr(source, "exemplar", None),
-        "prompt": getattr(agent, "prompt", None),
-        "capacity": None if agent.memory is None else agent.memory.capacity,
-    }
-    described = {
-        "env": env_name,
-        "agent": agent.name,
-        "llm": getattr(getattr(agent, "llm", None), "name", None),
-        "tasks": [int(task) for task in tasks],
-        "seed": int(seed),
-        **{name: to_data(part) for name, part in parts.items()},
-        **(more or {}),
-    }
-    # As it will be read back, so that the two can be compared.
-    return dict(json.loads(json.dumps(described)))
+    """Everything that a run's outcome depends on, as it will be read back; and `more`.
+
+    Raises
+    ------
+    ConfigError : the agent does not describe itself, or not by plain values.
+    """
+    memory = agent.memory
+    return dict(
+        plain(
+            {
+                "version": PARAMETERS_VERSION,
+                "env": env_name,
+                "agent": describe_agent(agent),
+                "memory": {} if memory is None else _describe_memory(memory),
+                "tasks": [int(task) for task in tasks],
+                "seed": int(seed),
+                "rollout": config,
+                **(more or {}),
+            }
+        )
+    )
+
+
+def _describe_memory(memory: ExperienceMemory) -> dict[str, Any]:
+    # What stands in for a page that is not in memory is found by its own similarities.
+    names = ("task_weight", "task_similarity", "observation_similarity")
+    retrieval = {name: getattr(memory.retrieval, name) for name in names}
+    return {"retrieval": retrieval, "capacity": memory.capacity}
 
 
 def begin_run(
@@ -172,25 +181,15 @@ class KeptEpisodes:
                 self.on_episode(episode)
 
 
-def _check_same(noted: dict[str, Any], asked: dict[str, Any]) -> None:
-    one, two = _flat(noted), _flat(asked)
-    is_longer = two.get("rollout.n_epochs", 0) >= one.get("rollout.n_epochs", 0)
-    if is_longer:
-        one["rollout.n_epochs"] = two["rollout.n_epochs"]
-    different = [
-        f"{name}: {one.get(name)!r:.60}, now {two.get(name)!r:.60}"
-        for name in sorted(one.keys() | two.keys())
-        if one.get(name) != two.get(name)
-    ]
-    if different:
+def _check_same(noted: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    if noted.get("version") != PARAMETERS_VERSION:
+        raise ConfigError(
+            "cannot resume: the run was begun by another version of this package, which noted "
+            "other parameters than this one compares; finish it with that version, or train on "
+            "from its memory as a new run"
+        )
+    n_epochs = asked["rollout"]["n_epochs"]
+    if n_epochs >= noted["rollout"]["n_epochs"]:
+        noted = {**noted, "rollout": {**noted["rollout"], "n_epochs": n_epochs}}
+    if different := differences(noted, asked):
         raise ConfigError("cannot resume: the run was begun with other " + "; ".join(different))
-
-
-def _flat(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in parameters.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = value
-    return flat

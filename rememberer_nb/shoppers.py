@@ -6,8 +6,8 @@ memory; `InformedShopper` reads the goal, which no agent may, and shows what the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rememberer_nb.config import RlemConfig
 from rememberer_nb.elements import Decision
@@ -58,6 +58,10 @@ class _Scripted:
 
     def __init__(self) -> None:
         self.rlem = RlemConfig()
+
+    def describe(self) -> Mapping[str, Any]:
+        """Its name: everything else is in its class."""
+        return {"name": self.name}
 
 
 class FirstHitShopper(_Scripted):

@@ -7,7 +7,8 @@ of them uses an LLM or a memory; `OracleVisitor` reads the goals, which no agent
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from rememberer_nb.config import RlemConfig
 from rememberer_nb.elements import Decision
@@ -32,6 +33,10 @@ class _Scripted:
 
     def __init__(self) -> None:
         self.rlem = RlemConfig()
+
+    def describe(self) -> Mapping[str, Any]:
+        """Its name: everything else is in its class."""
+        return {"name": self.name}
 
 
 class FirstHitVisitor(_Scripted):

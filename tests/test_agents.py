@@ -13,11 +13,14 @@ from rememberer_nb.agents import (
     RandomAgent,
     Situation,
     StepRandom,
+    describe_agent,
     random_action,
     rememberer,
 )
 from rememberer_nb.config import ExemplarConfig, PromptConfig, RetrievalConfig, RlemConfig
 from rememberer_nb.elements import Advice, Exemplar, Task, Transition
+from rememberer_nb.exemplars import fixed_exemplars
+from rememberer_nb.identity import differences, plain
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.rlem import learn_episode
 from tests.toy import NO_ANSWER, TOY, ScriptedLLM
@@ -112,6 +115,35 @@ def test_agents_differ_in_their_exemplars_alone(memory: ExperienceMemory) -> Non
         assert rest.startswith(TOY.introduction)
         assert rest.count("## Example") == len(decision.exemplars)
     assert shown == [(0, 0), (0, 1), (2, 2)]
+
+
+def test_what_an_agent_says_of_itself(memory: ExperienceMemory) -> None:
+    llm = ScriptedLLM(["go[on]"])
+    agent = rememberer(
+        llm, TOY, memory, retrieval=RetrievalConfig(n_exemplars=1), rlem=RlemConfig(gamma=0.5)
+    )
+    told = describe_agent(agent)
+    assert {"name": "rememberer", "llm": {"llm": "scripted"}}.items() <= told.items()
+    assert (told["retrieval"]["n_exemplars"], told["rlem"]["gamma"]) == (1, 0.5)
+    assert told["exemplar"] == plain(ExemplarConfig())
+    # Neither what the memory holds nor what was decided is part of it.
+    agent.decide(HERE, random())
+    memory.insert("g", "o")
+    assert describe_agent(agent) == told
+    assert describe_agent(RandomAgent(TOY)) == {"name": "random", "placeholders": ["<words>"]}
+
+
+def test_agents_with_other_exemplars_say_so(memory: ExperienceMemory) -> None:
+    llm, records = ScriptedLLM(["go[on]"]), list(memory)
+    drawn = [fixed_exemplars(records, 2, TOY, np.random.default_rng(seed)) for seed in (0, 0, 1)]
+    one, same, other = (
+        describe_agent(PromptingAgent("fixed", llm, TOY, FixedExemplars(shown))) for shown in drawn
+    )
+    assert one == same
+    assert differences(one, other) == [
+        f"exemplars: {one['exemplars']!r}, now {other['exemplars']!r}"
+    ]
+    assert "exemplars" not in describe_agent(PromptingAgent("llm_only", llm, TOY))
 
 
 def test_skipped_exemplars_reach_the_prompts_list(memory: ExperienceMemory) -> None:

@@ -225,13 +225,19 @@ def test_bonus_by_hand() -> None:
 AVAILABLE = ("go[on]", "go[back]", "say[<words>]")
 
 
-def encouraged(*held: tuple[str, float, int], c: float, available=AVAILABLE, seed: int = 0) -> list:
+def encouraged(
+    *held: tuple[str, float, int],
+    c: float,
+    available: tuple[str, ...] = AVAILABLE,
+    seed: int = 0,
+    use_synthetic: bool = True,
+) -> list:
     values = tuple(ActionValue(*value) for value in held)
     made = build_exemplar(
         Record(0, "g", "o", available, values),
         TOY,
         np.random.default_rng(seed),
-        ExemplarConfig(exploration=c, use_synthetic=False),
+        ExemplarConfig(exploration=c, use_synthetic=use_synthetic),
     )
     return [(a.action, a.value, a.is_synthetic) for a in made.encouraged]
 
@@ -249,11 +255,25 @@ def test_what_was_never_tried_is_encouraged_as_such() -> None:
     assert encouraged(*held, c=0.3) == [("go[on]", 0.5, False)]
     assert encouraged(*held, c=0.4) == [("go[back]", None, True)]
     # Without any visits there is nothing to be curious about yet.
-    assert encouraged(c=0.4, available=("x", "y")) == []
+    assert encouraged(c=0.4, available=("x", "y"), use_synthetic=False) == []
     drawn = {
         encouraged(("a", 0.0, 5), c=0.4, available=("x", "y"), seed=seed)[0] for seed in range(9)
     }
     assert drawn == {("x", None, True), ("y", None, True)}
+
+
+def test_without_synthetic_advice_only_what_was_tried_is_explored() -> None:
+    held = [("a", 0.6, 9), ("b", 0.5, 1)]
+    for c in (0.1, 0.4, 99.0):
+        ((action, value, is_synthetic),) = encouraged(*held, c=c, use_synthetic=False)
+        assert (action, value, is_synthetic) == (("a", 0.6) if c == 0.1 else ("b", 0.5)) + (False,)
+    made = build_exemplar(
+        Record(0, "g", "o", AVAILABLE, (ActionValue("go[on]", 0.5, 9),)),
+        TOY,
+        np.random.default_rng(0),
+        ExemplarConfig(exploration=2.0, use_synthetic=False),
+    )
+    assert not [a for a in (*made.encouraged, *made.discouraged) if a.is_synthetic]
 
 
 def test_exploring_lifts_a_value_of_zero() -> None:

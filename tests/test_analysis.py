@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from rememberer_nb.analysis import (
     episode_metrics,
     intervals,
     paired_differences,
+    plain_rows,
     summary_table,
 )
 from rememberer_nb.elements import Decision, Episode, Step, Task
@@ -43,7 +46,15 @@ def test_interval_matches_the_exact_distribution_of_two_values() -> None:
     assert bootstrap_interval([0.0, 1.0], level=0.4) == (0.5, 0.5)
 
 
-@given(st.lists(st.floats(-10, 10), min_size=1, max_size=20), st.integers(0, 5))
+def test_one_number_has_no_interval() -> None:
+    assert np.isnan(bootstrap_interval([0.7])).all()
+    one = {0: [episode([1.0], success=True)]}
+    assert intervals(one) == {"success_rate": None, "mean_reward": None}
+    # Two seeds that agree have one, of no width.
+    assert intervals({**one, 1: one[0]})["success_rate"] == [1.0, 1.0]
+
+
+@given(st.lists(st.floats(-10, 10), min_size=2, max_size=20), st.integers(0, 5))
 def test_interval_holds_the_mean_of_resamples(values: list[float], seed: int) -> None:
     low, high = bootstrap_interval(values, n_resamples=500, seed=seed)
     assert min(values) - 1e-9 <= low <= high <= max(values) + 1e-9
@@ -97,3 +108,14 @@ def test_paired_differences_remove_what_seeds_share() -> None:
     assert bool(first["is_clear"])
     same = table[(table["baseline"] == "a")].iloc[0]
     assert (same["mean"], bool(same["is_clear"])) == (0.0, False)
+
+
+def test_one_seed_claims_nothing() -> None:
+    rows = [row for row in ROWS if row["seed"] == 1]
+    frames = summary_table(rows), paired_differences(rows, [("a", "b")])
+    for frame in frames:
+        for row in plain_rows(frame):
+            assert (row["low"], row["high"], row["n"]) == (None, None, 1)
+            json.dumps(row, allow_nan=False)
+    assert plain_rows(frames[0])[0]["mean"] == pytest.approx(0.6)
+    assert [row["is_clear"] for row in plain_rows(frames[1])] == [False, False]

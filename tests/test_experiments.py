@@ -13,6 +13,7 @@ from rememberer_nb.config import RolloutConfig
 from rememberer_nb.errors import DataError
 from rememberer_nb.experiments import CONDITIONS, PAIRS, Comparison, compare, run_seed
 from rememberer_nb.report import comparison_numbers, comparison_text
+from rememberer_nb.resources import data_path
 
 SMALL = Comparison(
     settings=Settings(rollout=RolloutConfig(n_epochs=2)),
@@ -82,8 +83,28 @@ def test_another_comparison_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"
     compare(dataclasses.replace(SMALL, seeds=(0,)), path=path, is_shown=False)
     other = dataclasses.replace(SMALL, test_tasks=(103,))
-    with pytest.raises(DataError, match="other settings or tasks"):
+    with pytest.raises(DataError, match=r"other settings or tasks: comparison\.test_tasks: \["):
         compare(other, path=path, is_shown=False)
+
+
+def test_finished_seeds_belong_to_what_is_behind_the_names(tmp_path: Path, monkeypatch) -> None:
+    """The stand-in, a file of demonstrations or the shop may be another under the same name."""
+    path, initial = tmp_path / "c.jsonl", tmp_path / "mine.json"
+    content = json.loads(data_path("webshop", "E0.json").read_text(encoding="utf-8"))
+    initial.write_text(json.dumps(content), encoding="utf-8")
+    nothing = dataclasses.replace(
+        SMALL, settings=dataclasses.replace(SMALL.settings, initial=str(initial)), seeds=()
+    )
+    assert compare(nothing, path=path, is_shown=False) == []
+    assert compare(nothing, path=path, is_shown=False) == []
+    with monkeypatch.context() as patch:
+        patch.setattr("rememberer_nb.llms.offline.llm.VERSION", 0)
+        with pytest.raises(DataError, match=r"identity\.agent\.llm\.version: \d+, now 0$"):
+            compare(nothing, path=path, is_shown=False)
+    content["records"][0]["actions"][0]["q_value"] = 0.5
+    initial.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(DataError, match=r"identity\.initial: '\w+', now '\w+'$"):
+        compare(nothing, path=path, is_shown=False)
 
 
 def test_the_table_shows_every_condition_and_difference(results) -> None:

@@ -9,10 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rememberer_nb.agents import Situation, StepRandom
+from rememberer_nb.agents import (
+    PromptingAgent,
+    Situation,
+    StepRandom,
+    describe_agent,
+    rememberer,
+)
 from rememberer_nb.assemble import Settings, build_agent, build_env
 from rememberer_nb.cli import main
-from rememberer_nb.config import RetrievalConfig, RolloutConfig
+from rememberer_nb.config import ExemplarConfig, RetrievalConfig, RolloutConfig
 from rememberer_nb.costs import UnaskedLLM, estimate_run, llm_totals
 from rememberer_nb.elements import ActionValue, Prompt, Record, Reply, Task
 from rememberer_nb.errors import (
@@ -22,6 +28,7 @@ from rememberer_nb.errors import (
     LLMTimeoutError,
     ReplyError,
 )
+from rememberer_nb.identity import differences
 from rememberer_nb.llm_agents import (
     LLM_AGENTS,
     ReActAgent,
@@ -275,6 +282,45 @@ def test_the_stand_in_is_refused(name: str, tmp_path: Path) -> None:
     for spec in ("offline", "offline:able", f"record:{path}:offline", f"replay:{path}"):
         with pytest.raises(ConfigError, match=f"{name} needs a language model"):
             build_agent(name, world, Settings(llm=spec))
+
+
+def test_what_they_say_of_themselves(memory: ExperienceMemory) -> None:
+    llm = ScriptedLLM(thinks_and_walks)
+    other = Demonstration("open the grey door", (Turn("hall", "look", "go[on]"),))
+
+    def changed(one: PromptingAgent, two: PromptingAgent) -> list[str]:
+        return [d.partition(":")[0] for d in differences(describe_agent(one), describe_agent(two))]
+
+    react = ReActAgent(llm, TOY, SHOWN)
+    assert changed(react, ReActAgent(llm, TOY, SHOWN)) == []
+    assert changed(react, ReActAgent(llm, TOY, other)) == ["demonstration"]
+    assert changed(react, ReActAgent(llm, TOY)) == ["demonstration"]
+    reflexion = ReflexionAgent(llm, TOY, SHOWN)
+    assert changed(reflexion, ReflexionAgent(llm, TOY, SHOWN, max_lessons=1)) == ["max_lessons"]
+    # What was learnt in words is the memory's, not the agent's.
+    reflexion.reflections["0"] = ["walk on"]
+    assert changed(reflexion, ReflexionAgent(llm, TOY, SHOWN)) == []
+    steps = RetrievalOnlyAgent(llm, TOY, memory)
+    four = RetrievalOnlyAgent(llm, TOY, memory, retrieval=RetrievalConfig(n_exemplars=4))
+    assert changed(steps, four) == ["retrieval.n_exemplars"]
+    assert (
+        describe_agent(steps)["template"]
+        != describe_agent(rememberer(llm, TOY, memory))["template"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"retrieval": RetrievalConfig(ranking="two_phase")}, "ranking='two_phase'"),
+        ({"exemplar": ExemplarConfig(exploration=0.3)}, r"exploration=0\.3"),
+    ],
+)
+def test_successful_steps_have_no_values_to_go_by(
+    memory: ExperienceMemory, changes: dict, complaint: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"have no values .*{complaint}"):
+        RetrievalOnlyAgent(ScriptedLLM([]), TOY, memory, **changes)
 
 
 def test_an_unknown_name() -> None:

@@ -58,6 +58,21 @@ def test_the_action_is_the_key_and_the_rationale_metadata() -> None:
     assert value.reward == pytest.approx(0.5)
 
 
+def test_a_demonstrations_reason_is_kept() -> None:
+    """What an agent gives for the same action later does not take its place."""
+    shown = ActionValue("click[a]", 1.0, 1, rationale="it fits")
+    silent = ActionValue("click[b]", 0.5, 1)
+    memory = ExperienceMemory()
+    memory.add_initial([Record(0, "g", "o", (), (shown, silent))])
+    for action in ("click[a]", "click[b]", "click[c]"):
+        for reason in ("I feel like it", "so it is"):
+            end = Transition("o", action, 1.0, "end", terminated=True, rationale=reason)
+            learn_episode(memory, "g", [end])
+    values = memory.find("g", "o").action_values
+    assert [value.rationale for value in values] == ["it fits", "I feel like it", "so it is"]
+    assert [value.n_visits for value in values] == [3, 3, 2]
+
+
 def test_add_action_starts_at_zero_and_keeps_what_is_known() -> None:
     memory = taught(ExperienceMemory(), ("g", "o", "a", 0.7))
     record_id = memory.find("g", "o").record_id

@@ -117,6 +117,14 @@ def test_agent_comparison_is_a_dot_and_an_interval_each() -> None:
     assert ax.get_ylim()[0] > ax.get_ylim()[1], "the first row stands on top"
 
 
+def test_without_intervals_there_are_dots_alone() -> None:
+    row = {"agent": "a", "baseline": "b", "mean": 0.5, "low": None, "high": None, "n": 1}
+    ax = drawn(plots.paired_differences([row]))
+    assert not ax.texts
+    drawn(plots.agent_comparison([row]))
+    drawn(plots.learning_curve([{**row, "epoch": e} for e in range(3)]))
+
+
 def test_paired_differences_mark_what_excludes_zero() -> None:
     rows = [difference_row(m) for m in (0.15, 0.05, -0.2, 0.1)]
     ax = drawn(plots.paired_differences(rows))

@@ -104,6 +104,28 @@ def test_compare_command(capsys, tmp_path: Path, monkeypatch) -> None:
     assert main(["compare", "--n-seeds", "0"]) == 2
 
 
+def test_one_seed_is_compared_without_intervals(capsys, tmp_path: Path, monkeypatch) -> None:
+    def small(n_seeds: int, env: str):
+        whole = default_comparison(n_seeds, env)
+        return dataclasses.replace(
+            whole, train_tasks=whole.train_tasks[:1], test_tasks=whole.test_tasks[:2]
+        )
+
+    monkeypatch.setattr("rememberer_nb.report.default_comparison", small)
+    call = ["compare", "--env", "wikihow", "--n-seeds", "1", "--jobs", "1", "--json"]
+    assert main([*call, "--out", str(tmp_path)]) == 0
+    result = json.loads(capsys.readouterr().out)
+    for name in ("summary", "differences", "training", "learning"):
+        assert {(row["low"], row["high"]) for row in result[name]} == {(None, None)}
+    assert not any(row["is_clear"] for row in result["differences"] + result["learning"])
+    text = (tmp_path / "comparison.txt").read_text()
+    assert "2 test tasks, 1 seed;" in text
+    assert "one seed has no interval" in text
+    assert "*" not in text and "[" not in text and "nan" not in text
+    assert re.search(r"^random +\d\.\d{3} - +\d\.\d{3} -$", text, re.MULTILINE)
+    assert len(list((tmp_path / "figures").glob("*.png"))) == 3
+
+
 def test_numbers_need_no_more_than_json() -> None:
     metrics = {"success_rate": 0.5, "mean_reward": 0.5}
     results = [

@@ -80,3 +80,37 @@ def test_a_checkout_without_its_data_folder_says_so(tmp_path: Path, monkeypatch)
     monkeypatch.setattr(resources, "_PACKAGE", tmp_path / "rememberer_nb")
     with pytest.raises(DataError, match="data: not among the shipped files"):
         resources.data_path()
+
+
+def test_what_is_read_from_a_file_is_kept_until_the_file_changes(tmp_path: Path):
+    path, n_read = tmp_path / "a.txt", []
+
+    @resources.cached_by_files(2, lambda path, suffix: [path])
+    def read(path: Path, suffix: str) -> str:
+        """Its text."""
+        n_read.append(path)
+        return path.read_text() + suffix
+
+    path.write_text("one")
+    assert [read(path, "!"), read(path, "!"), read(path, "?")] == ["one!", "one!", "one?"]
+    assert (len(n_read), read.__doc__) == (2, "Its text.")
+    # The same length, put in its place as editors do.
+    other = tmp_path / "b.txt"
+    other.write_text("two")
+    other.replace(path)
+    assert read(path, "!") == "two!"
+    read.cache_clear()
+    assert (read(path, "!"), len(n_read)) == ("two!", 4)
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        read(path, "!")
+
+
+def test_a_folder_is_another_when_one_of_its_files_is(tmp_path: Path):
+    assert resources.file_stamp(tmp_path / "absent") == ()
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a").write_text("x")
+    before = resources.file_stamp(tmp_path)
+    assert resources.file_stamp(tmp_path) == before
+    (tmp_path / "in" / "a").write_text("xy")
+    assert resources.file_stamp(tmp_path) != before

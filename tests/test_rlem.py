@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rememberer_nb.config import CapacityConfig, RetrievalConfig, RlemConfig
 from rememberer_nb.elements import Transition, Update
-from rememberer_nb.errors import ConfigError
+from rememberer_nb.errors import ConfigError, DataError
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.rlem import (
     EpisodeLearner,
@@ -372,6 +372,31 @@ def test_an_episode_that_is_over_takes_no_more() -> None:
     learner.observe(Transition("p", "a", 0.0, "q", terminated=True))
     with pytest.raises(ValueError, match="episode e7 is over"):
         learner.observe(Transition("q", "a", 0.0, "r"))
+
+
+@pytest.mark.parametrize("n_step", [1, 2, None])
+@pytest.mark.parametrize(
+    ("steps", "complaint"),
+    [
+        (episode([1.0, 0.5, 0.25], ending="none"), "transition 2 of 0 to 2 is .* neither"),
+        (episode([1.0], ending="none"), "transition 0 of 0 to 0 is .* neither"),
+        (episode([1.0, 0.5]) + episode([0.25], "xy"), "transition 1 of 0 to 2 ends the episode"),
+        (episode([1.0], ending="truncated") * 2, "transition 0 of 0 to 1 ends the episode"),
+    ],
+)
+def test_a_log_that_is_no_whole_episode_leaves_nothing(
+    steps: list[Transition], complaint: str, n_step: int | None
+) -> None:
+    memory = ExperienceMemory(WORDWISE)
+    with pytest.raises(DataError, match=f"episode 'e7': .*({complaint})"):
+        learn_episode(memory, "g", iter(steps), episode_id="e7", config=RlemConfig(n_step=n_step))
+    assert (len(memory), memory.n_updates) == (0, 0)
+
+
+def test_nothing_to_learn_from() -> None:
+    memory = ExperienceMemory(WORDWISE)
+    assert learn_episode(memory, "g", []) == ()
+    assert len(memory) == 0
 
 
 def test_off_policy_equals_online() -> None:

@@ -173,6 +173,39 @@ def test_calls_are_paired_whatever_else_is_drawn() -> None:
     assert seeds[0] == seeds[1]
 
 
+def test_streams_by_hand() -> None:
+    """The numbers of an episode, whatever streams there are besides."""
+    random = EpisodeRandom.derive(3, 1, 2, 500)
+    env, calls, choices = np.random.SeedSequence((3, 2, 2, 500)).spawn(3)
+    assert random.env_seed == np.random.default_rng(env).integers(2**31)
+    step = random.next_step()
+    assert step.call_seed == np.random.default_rng(calls).integers(2**31)
+    expected = np.random.default_rng(choices).random(9).tolist()
+    assert step.rng.random(9).tolist() == expected
+    assert random.learning.random(9).tolist() not in (expected, random.choices.random(9).tolist())
+
+
+def test_tables_are_drawn_apart_from_what_the_agent_draws() -> None:
+    """Random double Q-learning changes no decision, and a batch learns as every step does."""
+    config = RlemConfig(double=True, table_choice="random", n_step=1)
+
+    class Draws(ScriptedLLM):
+        """No reply is read, so every action is the agent's own draw."""
+
+    def play(rlem: RlemConfig, **rollout: object) -> tuple[list[str], list[int]]:
+        memory = ExperienceMemory(n_tables=2 if rlem.double else 1)
+        agent = PromptingAgent("x", Draws(["hm"]), TOY, memory=memory, rlem=rlem)
+        episodes = train(ToyEnv(), agent, [0, 1], config=RolloutConfig(n_epochs=2, **rollout))
+        actions = [step.action for episode in episodes for step in episode.steps]
+        return actions, [update.table for update in memory.updates()]
+
+    actions, tables = play(config)
+    assert len(set(actions)) > 2
+    assert set(tables) == {0, 1}
+    assert play(config, batch_size=2) == (actions, tables)
+    assert play(RlemConfig(n_step=1))[0] == actions
+
+
 def dump(memory: ExperienceMemory) -> tuple:
     return list(memory), memory.updates(), memory.episodes(), memory.n_updates
 

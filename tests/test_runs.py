@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from pathlib import Path
 
 import pytest
 
-from rememberer_nb.agents import PromptingAgent, RandomAgent, rememberer
-from rememberer_nb.config import CapacityConfig, RlemConfig, RolloutConfig
-from rememberer_nb.elements import Episode, Prompt
+from rememberer_nb.agents import FixedExemplars, PromptingAgent, RandomAgent, rememberer
+from rememberer_nb.config import (
+    CapacityConfig,
+    PromptConfig,
+    RetrievalConfig,
+    RlemConfig,
+    RolloutConfig,
+)
+from rememberer_nb.elements import Advice, Episode, Exemplar, Prompt
 from rememberer_nb.errors import ConfigError, MemoryFileError
 from rememberer_nb.importers import learn_logged
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory_check import check
 from rememberer_nb.memory_ops import dump
 from rememberer_nb.parallel import Slots
+from rememberer_nb.prompts import Template
 from rememberer_nb.rollout import run_episode, train
 from tests.test_rollout import Stop, at_line, guesses
 from tests.toy import TOY, ScriptedLLM, ToyEnv
@@ -191,6 +199,95 @@ def test_other_parameters_are_refused(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"rlem\.n_step: 2, now 1; tasks: "):
             train(ToyEnv(), agent, [2, 0], seed=3, resume=True, parameters={"initial": "E0"})
         assert list(dump(memory)) == before
+
+
+class Scripted(ScriptedLLM):
+    """One that has settings."""
+
+    def __init__(self, script: object, **settings: object):
+        super().__init__(script)
+        self.settings = settings
+
+
+def fixed(value: float) -> FixedExemplars:
+    return FixedExemplars([Exemplar(0, "g", "o", (), (Advice("go[on]", value),))])
+
+
+class Brief(PromptingAgent):
+    template = Template(how_to_reply="Say what to do.")
+
+
+def agent_of(memory: ExperienceMemory, **changes: object) -> PromptingAgent:
+    cls = changes.pop("cls", PromptingAgent)
+    settings = {"llm": Scripted(guesses, temperature=0.0), "profile": TOY, "source": fixed(0.5)}
+    return cls("mine", **{**settings, **changes}, memory=memory)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"llm": Scripted(guesses, temperature=0.7)}, r"agent\.llm\.temperature: 0\.0, now 0\.7$"),
+        ({"source": fixed(0.6)}, r"agent\.exemplars: '\w{16}', now '\w{16}'$"),
+        ({"cls": Brief}, r"agent\.template: '\w{16}', now '\w{16}'$"),
+        ({"prompt": PromptConfig(n_last_actions=2)}, r"agent\.prompt\.n_last_actions: 5, now 2$"),
+        (
+            {"profile": dataclasses.replace(TOY, introduction="You stand in a house.")},
+            r"agent\.template: '\w{16}', now '\w{16}'$",
+        ),
+    ],
+)
+def test_a_run_sees_what_its_prompts_and_replies_depend_on(changes: dict, problem: str) -> None:
+    memory = ExperienceMemory()
+    train(ToyEnv(), agent_of(memory), [2, 0], config=RolloutConfig(n_epochs=1))
+    same = train(ToyEnv(), agent_of(memory), [2, 0], config=RolloutConfig(n_epochs=1), resume=True)
+    assert len(same) == 2
+    with pytest.raises(ConfigError, match=f"begun with other {problem}"):
+        train(
+            ToyEnv(),
+            agent_of(memory, **changes),
+            [2, 0],
+            config=RolloutConfig(n_epochs=1),
+            resume=True,
+        )
+
+
+def test_what_the_memory_finds_alike_is_part_of_a_run(tmp_path: Path) -> None:
+    """A page that is not in memory is stood in for by the most similar one."""
+    path = tmp_path / "m.sqlite"
+    with ExperienceMemory.open(path) as memory:
+        run(memory)
+    with (
+        ExperienceMemory.open(path, retrieval=RetrievalConfig(task_weight=0.9)) as memory,
+        pytest.raises(ConfigError, match=r"memory\.retrieval\.task_weight: 0\.5, now 0\.9"),
+    ):
+        run(memory, resume=True)
+
+
+def test_a_run_of_an_earlier_version_is_refused_with_a_clear_word() -> None:
+    memory = ExperienceMemory()
+    run(memory)
+    noted = dict(memory.run)
+    noted["parameters"] = {"env": "toy", "agent": "rememberer", "llm": "scripted", "seed": 3}
+    memory.commit(run=noted)
+    with pytest.raises(ConfigError, match="begun by another version of this package"):
+        run(memory, resume=True)
+    # A new run on the same memory is none of its business.
+    assert len(run(memory)) == 9
+
+
+def test_an_agent_that_does_not_describe_itself_is_told_so() -> None:
+    class Silent:
+        name, memory, rlem = "silent", ExperienceMemory(), RlemConfig()
+
+    with pytest.raises(ConfigError, match=r"the agent 'silent' has no describe\(\)"):
+        train(ToyEnv(), Silent(), [0])
+
+    class Odd(Silent):
+        def describe(self) -> dict:
+            return {"name": "odd", "llm": object()}
+
+    with pytest.raises(ConfigError, match=r"describe\(\) of the agent 'silent': expected plain"):
+        train(ToyEnv(), Odd(), [0])
 
 
 def test_what_cannot_be_resumed(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from rememberer_nb.commands.llm_options import add_llm_options, llm_config, llm_spec, recorded_spec
 from rememberer_nb.commands.memory_options import add_memory_options, memory_settings
+from rememberer_nb.commands.options_used import check_used, note_given
 from rememberer_nb.errors import ConfigError, LLMStopError
 from rememberer_nb.printable import say
 
@@ -42,6 +43,8 @@ def add_loop_commands(add: Callable[..., argparse.ArgumentParser], commands: Any
     parser = add(commands, "train", train_agent, "learn on training tasks")
     _add_loop_options(parser, default_tasks="S0")
     parser.add_argument("--epochs", type=int, default=3, help="passes over the tasks (3)")
+    parser.add_argument("--gamma", type=float, default=1.0, help="γ, discount in [0, 1] (1)")
+    parser.add_argument("--n-step", type=_n_step, default=5, help="n, or 'all' (5)")
     parser.add_argument(
         "--batch-size", type=int, metavar="N", help="collect N episodes, then learn (every step)"
     )
@@ -96,6 +99,7 @@ def train_agent(args: argparse.Namespace) -> dict[str, Any]:
     from rememberer_nb.experiments import epoch_rows
     from rememberer_nb.rollout import Progress, train
 
+    check_used(args, is_training=True)
     settings, seeds = _settings(args), args.seeds.values
     if args.memory and len(seeds) > 1:
         raise ConfigError("--memory holds one memory: give one seed, or leave it out")
@@ -115,7 +119,7 @@ def train_agent(args: argparse.Namespace) -> dict[str, Any]:
                     _announce(args, env, agent, settings, run.tasks, args.epochs)
                 run.go(seed, train, env, agent, config=settings.rollout, progress=Progress(),
                        slots=_slots(args, settings), resume=args.resume,
-                       parameters=_noted(args, settings, memory))  # fmt: skip
+                       parameters=_noted(env, settings, run.tasks, memory))  # fmt: skip
                 n_records.append(len(memory))
             if run.stop is not None:
                 break
@@ -131,6 +135,7 @@ def evaluate_agent(args: argparse.Namespace) -> dict[str, Any]:
     from rememberer_nb.assemble import build_agent, build_env, build_memory
     from rememberer_nb.rollout import Progress, evaluate
 
+    check_used(args, is_training=False)
     settings = _settings(args)
     env = build_env(settings)
     run = _Run(_tasks(args, env, "test"))
@@ -168,23 +173,21 @@ def _settings(args: argparse.Namespace) -> Any:
     )
 
 
-def _noted(args: argparse.Namespace, settings: Any, memory: Any) -> dict[str, Any]:
-    """What a run's outcome depends on besides its agent; limits and prices may change."""
+def _noted(env: Any, settings: Any, tasks: Sequence[int], memory: Any) -> dict[str, Any]:
+    """What a run's outcome depends on besides its agent and the names of env and tasks."""
     from rememberer_nb.assemble import initial_name
+    from rememberer_nb.identity import fingerprint
 
-    llm = settings.llm_config
-    names = ("model", "temperature", "max_tokens", "stop", "seed", "reply_format")
-    return {
-        "llm": llm_spec(args),
-        "initial": initial_name(settings, memory),
-        "llm_config": {name: getattr(llm, name) for name in names},
-    }
+    known = env.unwrapped.tasks
+    texts = fingerprint([known[number].text for number in tasks])
+    return {"initial": initial_name(settings, memory), "task_texts": texts}
 
 
 def _tasks(args: argparse.Namespace, env: Any, default: str) -> tuple[int, ...]:
     from rememberer_nb.envs.tasks import task_numbers
 
-    return task_numbers(args.tasks or default, len(env.unwrapped.tasks), args.env)
+    spec = default if args.tasks is None else args.tasks
+    return task_numbers(spec, len(env.unwrapped.tasks), args.env)
 
 
 @contextmanager
@@ -292,6 +295,7 @@ def _save(
 
 
 def _add_loop_options(parser: argparse.ArgumentParser, *, default_tasks: str) -> None:
+    note_given(parser)
     parser.add_argument("--env", default="webshop", help="webshop or wikihow (webshop)")
     parser.add_argument(
         "--agent",
@@ -320,8 +324,6 @@ def _add_loop_options(parser: argparse.ArgumentParser, *, default_tasks: str) ->
     parser.add_argument("--out", type=Path, help="folder for episodes.jsonl and metrics.json")
     parser.add_argument("--n-exemplars", type=int, default=2, help="m (2)")
     parser.add_argument("--task-weight", type=float, default=0.5, help="λ in [0, 1] (0.5)")
-    parser.add_argument("--gamma", type=float, default=1.0, help="γ, discount in [0, 1] (1)")
-    parser.add_argument("--n-step", type=_n_step, default=5, help="n, or 'all' (5)")
     parser.add_argument("--max-steps", type=int, default=15, help="step limit (15)")
     add_llm_options(parser)
 

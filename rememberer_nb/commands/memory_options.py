@@ -44,11 +44,13 @@ def memory_settings(args: argparse.Namespace) -> dict[str, Any]:
     """The configs of the stages that the options concern, by their names in `Settings`."""
     configs = {
         "capacity": CapacityConfig(),
-        "rlem": RlemConfig(gamma=args.gamma, n_step=args.n_step),
+        "rlem": RlemConfig(),
         "retrieval": RetrievalConfig(n_exemplars=args.n_exemplars, task_weight=args.task_weight),
         "exemplar": ExemplarConfig(),
     }
     given: dict[str, dict[str, Any]] = {stage: {} for stage in configs}
+    if hasattr(args, "gamma"):
+        given["rlem"] = {"gamma": args.gamma, "n_step": args.n_step}
     for _, _, stage, setting, _ in _OPTIONS:
         value = getattr(args, f"{stage}_{setting}", None)
         if value is not None:

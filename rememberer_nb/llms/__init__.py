@@ -9,14 +9,26 @@ Specs for `make_llm` and the command line::
     replay:FILE                the calls of such a file, for nothing
 """
 
+from collections.abc import Callable
+
 from rememberer_nb.config import LLMConfig, OfflineConfig, replace
 from rememberer_nb.envs.profile import Profile
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.llms.budget import with_budget
 from rememberer_nb.llms.offline import OfflineLLM
-from rememberer_nb.llms.protocol import LLM, make_llm, register_configured_llm, register_llm
+from rememberer_nb.llms.protocol import LLM, make_llm, register_configured_llm
 from rememberer_nb.llms.recorder import RecordingLLM, ReplayLLM
 from rememberer_nb.llms.wrapped import close, interrupt
+
+
+def register_llm(name: str, factory: Callable[[str, Profile], LLM]) -> None:
+    """Make an LLM known by name; `factory(detail, profile)` runs when it is asked for.
+
+    `detail` is what follows the colon of a spec, "" without one. A run's budget holds for it, too.
+    """
+    register_configured_llm(
+        name, lambda detail, profile, config: with_budget(factory(detail, profile), config)
+    )
 
 
 def _offline(detail: str, profile: Profile, config: LLMConfig) -> LLM:

@@ -11,8 +11,8 @@ rememberer_nb.errors.ConfigError: no LLM is named 'oracle'; known: ...
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
 
 from rememberer_nb.config import LLMConfig
 from rememberer_nb.elements import Prompt, Reply
@@ -24,10 +24,20 @@ from rememberer_nb.errors import ConfigError
 class LLM(Protocol):
     """Anything that answers prompts.
 
-    `name` is the spec that `make_llm` made it from, for tables and file names.
+    Parameters
+    ----------
+    name : the spec that `make_llm` made it from, for tables and file names.
+    settings : plain values (as JSON has them), everything that a reply depends on besides the
+        prompt and the call seed: "llm" names it, and a change of any other asks another LLM. Calls
+        are recorded, and runs resumed, under equal settings only. No key and no address.
     """
 
     name: str
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Just the name, for an LLM that has nothing to set."""
+        return {"llm": self.name}
 
     def complete(self, prompt: Prompt, *, seed: int = 0) -> Reply:
         """The answer to a prompt.
@@ -45,22 +55,16 @@ class LLM(Protocol):
         ...
 
 
-Factory = Callable[[str, Profile], LLM]
 ConfiguredFactory = Callable[[str, Profile, LLMConfig], LLM]
 
 _FACTORIES: dict[str, ConfiguredFactory] = {}
 
 
-def register_llm(name: str, factory: Factory) -> None:
-    """Make an LLM known by name; `factory(detail, profile)` runs when it is asked for.
-
-    `detail` is what follows the colon of a spec, "" without one.
-    """
-    register_configured_llm(name, lambda detail, profile, config: factory(detail, profile))
-
-
 def register_configured_llm(name: str, factory: ConfiguredFactory) -> None:
-    """As `register_llm`, for a `factory(detail, profile, config)` that reads the `LLMConfig`."""
+    """As `llms.register_llm`, for a `factory(detail, profile, config)` that reads the `LLMConfig`.
+
+    The budget is the factory's to keep (`budget.with_budget`).
+    """
     if not name or ":" in name:
         raise ConfigError(f"an LLM's name must be non-empty and hold no colon, got {name!r}")
     _FACTORIES[name] = factory

@@ -1,10 +1,8 @@
 """What LLMs have besides `complete`, and LLMs around another LLM.
 
-All of it is optional: an LLM with `name` and `complete` is whole (`protocol.LLM`).
-
-- `settings`: plain values that every request of the LLM shares; part of a recording's key.
-- `interrupt()`: give up the calls under way, from another thread.
-- `close()`: let go of connections and threads.
+- `settings` (`protocol.LLM`): what makes it this LLM. One without any is known by its name alone.
+- `interrupt()`, optional: give up the calls under way, from another thread.
+- `close()`, optional: let go of connections and threads.
 """
 
 from __future__ import annotations
@@ -12,17 +10,30 @@ from __future__ import annotations
 from typing import Any
 
 from rememberer_nb.elements import Prompt, Reply
+from rememberer_nb.errors import ConfigError
+from rememberer_nb.identity import plain
 from rememberer_nb.llms.protocol import LLM
 
 
 def settings_of(llm: LLM) -> dict[str, Any]:
-    """What every request of an LLM shares: its `settings`, or just its name.
+    """An LLM's `settings` as JSON gives them back, its name among them as "llm".
 
+    Raises
+    ------
+    ConfigError : they hold something that JSON has no form for.
+
+    Examples
+    --------
     >>> from rememberer_nb.llms import OfflineLLM
-    >>> settings_of(OfflineLLM("webshop"))
-    {'llm': 'offline:novice'}
+    >>> settings_of(OfflineLLM("webshop"))["temperature"]
+    0.05
     """
-    return getattr(llm, "settings", None) or {"llm": llm.name}
+    # An LLM of others may lack them: its name then has to say everything.
+    settings = getattr(llm, "settings", None) or {}
+    try:
+        return {"llm": llm.name, **plain(settings)}
+    except ConfigError as error:
+        raise ConfigError(f"settings of the LLM {llm.name!r}: {error}") from error
 
 
 def interrupt(llm: LLM) -> None:

@@ -54,7 +54,8 @@ def as_table(rows: Table, columns: tuple[str, ...], metric: str | None = None) -
         raise ConfigError(f"the table lacks {', '.join(missing)}; it has {list(frame.columns)}")
     if metric is not None and "metric" in frame.columns:
         frame = frame[frame["metric"] == metric]
-    return frame
+    # What came as JSON has None for a bound that there is not; a column of these holds no numbers.
+    return frame.astype({name: float for name in ("low", "high") if name in columns})
 
 
 def words(name: Any) -> str:

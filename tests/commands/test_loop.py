@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rememberer_nb.assemble import Settings, build_memory
 from rememberer_nb.cli import main
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory_ops import dump
@@ -30,7 +31,7 @@ def digest(path: Path) -> str:
 def test_a_memory_that_began_empty(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Nothing puts E0 into it later, and its runs say what it is."""
     path = tmp_path / "empty.sqlite"
-    result_of(capsys, *TRAIN, "--initial", "empty", "--agent", "random", "--memory", path)
+    build_memory(Settings(initial="empty"), path).close()
     before = digest(path)
     result_of(capsys, "evaluate", *SHORT, "--memory", path)
     result_of(capsys, *TRAIN, "--estimate", "--memory", path)

@@ -84,7 +84,7 @@ def test_resume(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         (("--eviction", "redundancy"), "capacity.eviction: 'oldest', now 'redundancy'"),
         (("--initial-q", "0.5"), "rlem.initial_q: 0.0, now 0.5"),
         (("--initial", "E1"), "started from E0, not from E1"),
-        (("--llm", "offline:able"), "llm: 'offline', now 'offline:able'"),
+        (("--llm", "offline:able"), "agent.llm.llm: 'offline:novice', now 'offline:able'"),
     ):
         assert main([*map(str, arguments), "--resume", *changed]) == 2
         assert problem in capsys.readouterr().err
@@ -274,7 +274,8 @@ def test_no_control_reaches_the_terminal(
     arguments: tuple[str, ...],
 ) -> None:
     monkeypatch.chdir(nasty.parent)
-    ExperienceMemory.open("empty.sqlite").close()
+    with ExperienceMemory.open("empty.sqlite") as empty:
+        empty.commit()
     command, *options = arguments
     assert main(["memory", command, str(nasty), *options]) == 0
     text = capsys.readouterr().out

@@ -266,7 +266,8 @@ def test_what_was_learnt_since_is_written(pool, tmp_path: Path) -> None:
         SHOP_KEY: row(
             {
                 ("click[b]", "other"): numbers(2, 5.0),
-                ("click[a]", "learnt"): numbers(3, 2.5, 1.5),
+                # The reason that came with it is kept.
+                ("click[a]", "one"): numbers(3, 2.5, 1.5),
                 ("click[new]", "learnt"): numbers(1, 1.0, 1.0),
             },
             extra=[1, (2, 3)],

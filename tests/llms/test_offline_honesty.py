@@ -278,6 +278,7 @@ ALLOWED = (
     "rememberer_nb.config",
     "rememberer_nb.elements",
     "rememberer_nb.errors",
+    "rememberer_nb.identity",
     "rememberer_nb.llms.offline",
     "rememberer_nb.prompts",
 )

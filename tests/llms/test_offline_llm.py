@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import math
 import statistics
 import time
@@ -13,7 +15,9 @@ from hypothesis import strategies as st
 from rememberer_nb.config import OfflineConfig
 from rememberer_nb.elements import Prompt
 from rememberer_nb.errors import ConfigError
-from rememberer_nb.llms.offline import OfflineLLM
+from rememberer_nb.llms.offline import Likeness, OfflineLLM
+from rememberer_nb.llms.offline.beliefs import Number
+from rememberer_nb.llms.offline.webshop import ShopBeliefs
 from tests.llms.pages import (
     SHOP,
     exemplar,
@@ -107,7 +111,47 @@ def test_full_marks_scale_values_both_ways() -> None:
     assert fives.score(in_fives) == LLM.score(in_ones)
     belief = LLM.score(in_ones)["click[< prev]"]
     assert fives.complete(in_fives).text.split()[2:4] == ["->", f"{5 * belief:.2f}"]
-    assert fives.complete(in_fives).text.endswith("the like of it scored 2.50 in example 1")
+    assert fives.complete(in_fives).text.endswith("the like of it scored 2.50 before")
+
+
+def test_reasons_stand_alone() -> None:
+    """They are kept as rationales and shown in other prompts, which have other examples."""
+    page = sub_page()
+    advice = [exemplar(page, encouraged=[("click[< prev]", 0.25 * i)]) for i in (1, 3)]
+    text = LLM.complete(prompt(page, ["click[< prev]"], *advice)).text
+    assert "the like of it scored" in text
+    assert "example" not in text
+
+
+def test_settings_tell_apart_all_that_changes_a_reply() -> None:
+    base = OfflineLLM("webshop")
+    others = [
+        OfflineLLM("wikihow"),
+        OfflineLLM("webshop", OfflineConfig(strength="able")),
+        OfflineLLM("webshop", OfflineConfig(temperature=0.5)),
+        OfflineLLM("webshop", OfflineConfig(prior_weight=0.5)),
+        OfflineLLM("webshop", OfflineConfig(label_weight=0.0)),
+        OfflineLLM("webshop", OfflineConfig(malformed_rate=0.5)),
+        OfflineLLM("webshop", full_mark=3.0),
+        OfflineLLM("webshop", likeness=Likeness(page=1.0)),
+    ]
+    seen = [json.dumps(llm.settings, sort_keys=True) for llm in (base, *others)]
+    assert len(set(seen)) == len(seen)
+    assert base.settings == OfflineLLM("webshop").settings
+    assert base.settings["llm"] == "offline:novice"
+    for setting in dataclasses.fields(OfflineConfig):
+        assert setting.name in base.settings
+
+
+def test_settings_see_another_table_of_beliefs(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = LLM.settings
+    known = ShopBeliefs.tables["novice"]
+    buy = known["buy"].but(fit=Number(0.25, "the title has the words of the task"))
+    monkeypatch.setattr(ShopBeliefs, "tables", {"novice": {**known, "buy": buy}})
+    assert {k for k in before if LLM.settings[k] != before[k]} == {"beliefs"}
+    reason = known["buy"].but(fit=Number(0.20, "so it is"))
+    monkeypatch.setattr(ShopBeliefs, "tables", {"novice": {**known, "buy": reason}})
+    assert LLM.settings["beliefs"] != before["beliefs"]
 
 
 def test_the_number_in_the_reply_stays_within_the_marks() -> None:

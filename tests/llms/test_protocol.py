@@ -6,14 +6,16 @@ import dataclasses
 
 import pytest
 
+from rememberer_nb.config import LLMConfig
 from rememberer_nb.elements import Prompt, Reply
-from rememberer_nb.errors import ConfigError
+from rememberer_nb.errors import BudgetError, ConfigError
 from rememberer_nb.llms import LLM, OfflineLLM, make_llm, protocol, register_llm
 from tests.llms.pages import SHOP
 
 
 class Parrot:
     name = "parrot"
+    settings = {"llm": "parrot"}  # noqa: RUF012
 
     def complete(self, prompt: Prompt, *, seed: int = 0) -> Reply:
         return Reply(prompt.text)
@@ -56,6 +58,16 @@ def test_others_can_register(monkeypatch: pytest.MonkeyPatch) -> None:
     register_llm("parrot", lambda detail, profile: seen.append((detail, profile.name)) or Parrot())
     assert isinstance(make_llm("parrot:green:loud", profile="webshop"), LLM)
     assert seen == [("green:loud", "webshop")]
+
+
+def test_a_budget_holds_for_others_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "_FACTORIES", dict(protocol._FACTORIES))
+    register_llm("parrot", lambda detail, profile: Parrot())
+    llm = make_llm("parrot", profile="webshop", config=LLMConfig(budget_calls=1))
+    asked = Prompt((("user", "hello"),), "hello", 2)
+    assert llm.complete(asked).text == "hello"
+    with pytest.raises(BudgetError, match="budget of 1 calls is used up"):
+        llm.complete(asked)
 
 
 @pytest.mark.parametrize("name", ["", "a:b"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rememberer_nb.agents import PromptingAgent
-from rememberer_nb.config import LLMConfig
+from rememberer_nb.config import LLMConfig, OfflineConfig
 from rememberer_nb.elements import Prompt, Reply, to_data
 from rememberer_nb.errors import (
     BudgetError,
@@ -20,7 +20,7 @@ from rememberer_nb.errors import (
     LLMTimeoutError,
     ReplayError,
 )
-from rememberer_nb.llms import RecordingLLM, ReplayLLM, make_llm
+from rememberer_nb.llms import OfflineLLM, RecordingLLM, ReplayLLM, make_llm
 from rememberer_nb.rollout import evaluate
 from tests.toy import TOY, ScriptedLLM, ToyEnv, opens_the_right_door
 
@@ -207,10 +207,22 @@ def test_specs(tmp_path: Path) -> None:
     assert llm.name == f"record:{path}:offline:able"
     # What is in the file costs nothing, so the budget is within the recorder.
     assert llm.inner.budget.config.budget_calls == 3
-    assert make_llm(f"replay:{path}", profile="webshop").settings == {"llm": "offline:able"}
+    assert make_llm(f"replay:{path}", profile="webshop").settings == llm.settings
     for spec in ("record", "record:file", "replay"):
         with pytest.raises(ConfigError, match="expected re"):
             make_llm(spec, profile="webshop")
+
+
+def test_a_recording_of_the_stand_in_is_not_taken_for_one_with_other_settings(path: Path) -> None:
+    RecordingLLM(OfflineLLM("webshop"), path)
+    RecordingLLM(OfflineLLM("webshop"), path)
+    for other, name in (
+        (OfflineLLM("webshop", OfflineConfig(temperature=0.5)), "temperature"),
+        (OfflineLLM("webshop", OfflineConfig(malformed_rate=0.5)), "malformed_rate"),
+        (OfflineLLM("webshop", full_mark=3.0), "full_mark"),
+    ):
+        with pytest.raises(DataError, match=rf"recorded with other settings \({name}\)"):
+            RecordingLLM(other, path)
 
 
 def test_a_replayed_evaluation_is_identical(path: Path) -> None:

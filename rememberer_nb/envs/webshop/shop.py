@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from rememberer_nb.envs.webshop.goals import Goal, make_goals
 from rememberer_nb.envs.webshop.nouns import NounTagger, light_nouns
 from rememberer_nb.envs.webshop.stock import MemoryStock, Stock
 from rememberer_nb.errors import ConfigError
+from rememberer_nb.resources import cached_by_files
 
 GOAL_KINDS = ("human", "synthetic")
 
@@ -100,9 +100,14 @@ class Shop:
         return Shop.build, (self.products, self.goals, self.prices, self.nouns)
 
 
-@functools.lru_cache(maxsize=8)
+def _files(source: ShopSource) -> list[Path]:
+    named = (source.items, source.attributes, source.instructions)
+    return [path for path in named if path is not None]
+
+
+@cached_by_files(8, _files)
 def load_shop(source: ShopSource) -> Shop:
-    """The shop of these files, or of this index; read or opened once per process.
+    """The shop of these files, or of this index; read or opened once per process, until it changes.
 
     Raises
     ------

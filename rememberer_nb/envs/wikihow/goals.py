@@ -12,7 +12,6 @@ environment reveals its sentences one at a time (`Goal.instruction`).
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from rememberer_nb.envs.wikihow.pages import REFERENCES
 from rememberer_nb.envs.wikihow.screens import Page, Screen
 from rememberer_nb.envs.wikihow.site import Site, check_format, load_site, read_json
 from rememberer_nb.errors import DataError
+from rememberer_nb.resources import cached_by_files
 
 FORMAT = "rememberer_nb/how-to-tasks"
 MAX_GOALS = 5
@@ -95,9 +95,9 @@ def word(kind: str, name: str, site: Site) -> str:
     }[kind]
 
 
-@functools.lru_cache(maxsize=4)
+@cached_by_files(4, lambda path, site_path: [path, site_path])
 def load_tasks(path: Path, site_path: Path) -> tuple[HowToTask, ...]:
-    """The tasks of a file over the site of another; read once per process.
+    """The tasks of a file over the site of another; read once per process, until a file changes.
 
     Raises
     ------

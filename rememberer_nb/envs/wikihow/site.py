@@ -5,7 +5,6 @@ Everything is addressed by number (position in its list): links between pages co
 
 from __future__ import annotations
 
-import functools
 import gzip
 import json
 import zlib
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rememberer_nb.errors import DataError
+from rememberer_nb.resources import cached_by_files
 
 FORMAT = "rememberer_nb/how-to-site"
 VERSION = 1
@@ -133,9 +133,9 @@ def check_format(content: Any, expected: str, path: Path) -> Mapping[str, Any]:
     return content
 
 
-@functools.lru_cache(maxsize=4)
+@cached_by_files(4, lambda path: [path])
 def load_site(path: Path) -> Site:
-    """The site of a file; read once per process and shared.
+    """The site of a file; read once per process and shared, until the file changes.
 
     Raises
     ------

@@ -93,6 +93,11 @@ class Kind:
             raise ConfigError(f"no such attribute: {', '.join(sorted(unknown))}")
         return Kind(bias or self.bias, **{**self.numbers, **numbers})
 
+    def described(self) -> list[tuple[str, float, str]]:
+        """Every number with its name and its reason; the bias comes first."""
+        named = {"": self.bias, **self.numbers}
+        return [(name, number.value, number.reason) for name, number in named.items()]
+
 
 Table = Mapping[str, Kind]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import Any
 from rememberer_nb.config import OfflineConfig
 from rememberer_nb.elements import Prompt, Reply
 from rememberer_nb.errors import ConfigError
+from rememberer_nb.identity import fingerprint
 from rememberer_nb.llms.offline.beliefs import (
     Advised,
     Beliefs,
@@ -31,6 +33,8 @@ _BELIEFS: dict[str, Beliefs] = {
     beliefs.name: beliefs for beliefs in (ShopBeliefs(), HowToBeliefs())
 }
 
+# Raised by one with every change of the code in this folder that changes a reply.
+VERSION = 2
 _PROSE = "I would rather have another look at this before I decide."
 
 
@@ -122,6 +126,20 @@ class OfflineLLM:
         """The spec that `make_llm` makes it from."""
         return f"offline:{self.config.strength}"
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that a reply depends on besides the prompt and the call seed, as plain values."""
+        table = {kind: known.described() for kind, known in self._table.items()}
+        return {
+            "llm": self.name,
+            "version": VERSION,
+            "environment": self.profile_name,
+            "full_mark": self.full_mark,
+            **dataclasses.asdict(self.config),
+            "likeness": dataclasses.asdict(self.likeness),
+            "beliefs": fingerprint(table),
+        }
+
     def complete(self, prompt: Prompt, *, seed: int = 0) -> Reply:
         """One reply, drawn by a hash of the call seed and the prompt's text.
 
@@ -212,7 +230,8 @@ class OfflineLLM:
             weight = best.situation_likeness * best.action_likeness
             if weight > self.config.prior_weight:
                 value = best.value * self.full_mark
-                return f"the like of it scored {value:.2f} in example {best.exemplar}"
+                # The reason may be kept and shown beside other examples: it names none of these.
+                return f"the like of it scored {value:.2f} before"
         attributes = [value for _, value in row.attributes]
         return self._table[row.kind].reason(attributes)
 
