@@ -5,6 +5,7 @@ All of it is optional: an LLM with `name` and `complete` is whole (`protocol.LLM
 - `settings`: plain values that every request of the LLM shares; part of a recording's key.
 - `interrupt()`: give up the calls under way, from another thread.
 - `close()`: let go of connections and threads.
+- `use_budget(budget)`: ask it before every request; True if so (`budget`).
 """
 
 from __future__ import annotations
@@ -35,8 +36,17 @@ def close(llm: LLM) -> None:
     getattr(llm, "close", _nothing)()
 
 
+def use_budget(llm: LLM, budget: Any) -> bool:
+    """Hand an LLM the budget that its requests are to ask; False if it has no use for one."""
+    return bool(getattr(llm, "use_budget", _no_use)(budget))
+
+
 def _nothing() -> None:
     pass
+
+
+def _no_use(budget: Any) -> bool:
+    return False
 
 
 class WrappedLLM:
@@ -58,6 +68,10 @@ class WrappedLLM:
     def complete(self, prompt: Prompt, *, seed: int = 0) -> Reply:
         """The inner LLM's reply."""
         return self.inner.complete(prompt, seed=seed)
+
+    def use_budget(self, budget: Any) -> bool:
+        """Hand a budget to the inner LLM."""
+        return use_budget(self.inner, budget)
 
     def interrupt(self) -> None:
         """Interrupt the inner LLM."""
