@@ -49,16 +49,19 @@ def _spellings(secret: str) -> Iterator[str]:
 
 
 def _character(character: str) -> str:
-    code = ord(character)
-    unicode = rf"[uU]0{{0,6}}{_digits(f'{code:x}')}|u\{{0{{0,6}}{_digits(f'{code:x}')}\}}"
-    escapes = [unicode, rf"x{_digits(f'{code:02x}')}"]
-    plain = {character.lower(), character.upper(), character}
-    if not character.isalnum():
-        escapes.append(re.escape(character))
-    percent = "".join(rf"%(?:25){{0,4}}{_digits(f'{b:02x}')}" for b in _utf8(character))
-    html = rf"&(?:amp;){{0,4}}#(?:0{{0,6}}{code}(?!\d)|[xX]0{{0,6}}{_digits(f'{code:x}')}(?![\da-fA-F]));?"
-    # Single characters first in each branch: a search then skips to where one of them stands.
-    spelt = [*map(re.escape, sorted(plain)), rf"{_BACKSLASHES}(?:{'|'.join(escapes)})", percent, html]
+    code, digits = ord(character), _digits(f"{ord(character):x}")
+    # JSON, Python and JavaScript; letters have no plain escape, or "\n" would be an n.
+    escapes = [rf"[uU]0{{0,6}}{digits}", rf"u\{{0{{0,6}}{digits}\}}", rf"x0?{digits}"]
+    escapes += [] if character.isalnum() else [re.escape(character)]
+    utf8 = character.encode(errors="surrogatepass")
+    number = rf"(?:0{{0,6}}{code}(?!\d)|[xX]0{{0,6}}{digits}(?![\da-fA-F]))"
+    spelt = [
+        *map(re.escape, sorted({character.lower(), character.upper(), character})),
+        rf"{_BACKSLASHES}(?:{'|'.join(escapes)})",
+        "".join(rf"%(?:25){{0,4}}{_digits(f'{byte:02x}')}" for byte in utf8),
+        rf"&(?:amp;){{0,4}}#{number};?",
+    ]
+    # Each begins with one known character, so a search skips to where one of these stands.
     return f"(?:{'|'.join(spelt)})"
 
 
@@ -71,7 +74,3 @@ def _base64(character: str) -> str:
 def _digits(text: str) -> str:
     """Hexadecimal digits in small letters or capitals."""
     return "".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in text)
-
-
-def _utf8(character: str) -> bytes:
-    return character.encode(errors="surrogatepass")

@@ -1,4 +1,4 @@
-"""Answers other than 200, and calls that got none: which error each of them is, for both clients."""
+"""Answers other than 200, and calls that got none: which error each is, for both clients."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The key and the address of an endpoint: read from the environment, kept out of everything else.
 
-No text that leaves `rememberer_nb.llms` (replies, error messages, recordings) holds the key, however
-a server writes it (`hiding`).
+No text that leaves `rememberer_nb.llms` (replies, error messages, recordings) holds the key,
+however a server writes it (`hiding`).
 """
 
 from __future__ import annotations

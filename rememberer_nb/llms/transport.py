@@ -169,9 +169,7 @@ class _BoundedClient(openai.DefaultAsyncHttpxClient):
             await response.aclose()
         # Nobody is to decode it again, nor by a charset that the server makes up.
         kept = [(n, v) for n, v in response.headers.multi_items() if not n.startswith("content-")]
-        return httpx2.Response(
-            response.status_code, headers=kept, content=content, request=request
-        )
+        return httpx2.Response(response.status_code, headers=kept, content=content, request=request)
 
     async def _read(self, response: httpx2.Response) -> bytes:
         encoding = response.headers.get("content-encoding", "").strip().lower()
@@ -183,6 +181,8 @@ class _BoundedClient(openai.DefaultAsyncHttpxClient):
                     content += part
                     if len(content) > limit:
                         break
+                    # However many parts have come at once: the time may be up, others wait.
+                    await asyncio.sleep(0)
         if not response.is_success:
             return bytes(content[:limit])
         if encoding not in _ENCODINGS:
