@@ -41,6 +41,8 @@ class RecordingFile:
 
     def __init__(self, path: Path, settings: Mapping[str, Any]):
         self.path = path
+        # Also when the process goes to another folder.
+        self.real = _real(path)
         self.n_users = 0
         self._lock = threading.Lock()
         self._writer = self._locked()
@@ -81,7 +83,7 @@ class RecordingFile:
     def is_current(self) -> bool:
         """Whether the file is as it was left."""
         with contextlib.suppress(OSError):
-            return _stamp(self.path) == self._stamp
+            return _stamp(self.real) == self._stamp
         return False
 
     def release(self) -> None:
@@ -96,11 +98,11 @@ class RecordingFile:
             with contextlib.suppress(FileNotFoundError):
                 # A link that leads to itself has no real path to lock.
                 self.path.stat()
-            return WriterLock(Path(os.path.realpath(self.path)))
+            return WriterLock(self.real)
         except MemoryFileError:
             problem = "cannot be written: another process is recording to it; take another file"
             raise DataError(problem, path=self.path) from None
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise self._unwritable(error) from None
 
     def _begin(self, settings: Mapping[str, Any]) -> tuple[Recording, tuple[int, ...]]:
@@ -111,14 +113,14 @@ class RecordingFile:
             content = read_bytes(self.path)
             if len(content) < len(header) and header.encode().startswith(content):
                 # New, or its writer came to its end within the first line.
-                os.truncate(self.path, 0)
-                stamp = self._append(header, _stamp(self.path))
+                os.truncate(self.real, 0)
+                stamp = self._append(header, _stamp(self.real))
                 return Recording(dict(settings)), stamp
             self._recording = read_recording(self.path)
             self.check(settings)
             if self._recording.size < len(content):
-                os.truncate(self.path, self._recording.size)
-            return self._recording, _stamp(self.path)
+                os.truncate(self.real, self._recording.size)
+            return self._recording, _stamp(self.real)
         except OSError as error:
             raise self._unwritable(error) from None
 
@@ -126,27 +128,26 @@ class RecordingFile:
         """Add a line to the file as it was left, all of it or nothing; returns its new stamp."""
         data, n_written = line.encode("ascii"), 0
         try:
-            if _stamp(self.path) != stamp:
+            if _stamp(self.real) != stamp:
                 problem = "cannot be written: it was changed since, or has another writer by now"
                 raise DataError(problem, path=self.path)
             try:
-                with self.path.open("ab", buffering=0) as file:
+                with self.real.open("ab", buffering=0) as file:
                     while n_written < len(data):
                         n_written += file.write(data[n_written:]) or 0
             finally:
                 if n_written < len(data):
-                    os.truncate(self.path, stamp[-1])
-            return _stamp(self.path)
+                    os.truncate(self.real, stamp[-1])
+            return _stamp(self.real)
         except OSError as error:
             raise self._unwritable(error) from None
 
-    def _unwritable(self, error: OSError | ValueError) -> DataError:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        return DataError(f"cannot be written: {reason}", path=self.path)
+    def _unwritable(self, error: OSError) -> DataError:
+        return DataError(f"cannot be written: {error.strerror}", path=self.path)
 
 
-# Those of this process, by their real paths; a forked process begins anew.
-_open: dict[tuple[int, str], RecordingFile] = {}
+# Those of this process; a forked process begins anew.
+_open: dict[tuple[int, Path], RecordingFile] = {}
 # The garbage collector may close one while another is being opened in the same thread.
 _opening = threading.RLock()
 
@@ -157,7 +158,7 @@ def open_recording(path: Path, settings: Mapping[str, Any]) -> RecordingFile:
     In a process there is one for each file, as long as nobody else changes it.
     """
     with _opening:
-        key = _key(path)
+        key = os.getpid(), _real(path)
         file = _open.get(key)
         if file is None or not file.is_current():
             if file is not None:
@@ -174,12 +175,15 @@ def close_recording(file: RecordingFile) -> None:
         file.n_users -= 1
         if file.n_users == 0:
             file.release()
-            if _open.get(key := _key(file.path)) is file:
+            if _open.get(key := (os.getpid(), file.real)) is file:
                 del _open[key]
 
 
-def _key(path: Path) -> tuple[int, str]:
-    return os.getpid(), os.path.realpath(path)
+def _real(path: Path) -> Path:
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError as error:
+        raise DataError(f"cannot be written: {error}", path=path) from None
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

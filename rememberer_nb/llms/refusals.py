@@ -28,8 +28,8 @@ class Answer:
     """What came back: the body is decoded, but neither parsed nor searched for secrets."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
     @property
     def is_ok(self) -> bool:
@@ -56,7 +56,7 @@ class Refusal:
     message: str
     param: str | None = None
     codes: tuple[str, ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def read_refusal(answer: Answer, endpoint: Endpoint) -> Refusal:
@@ -64,7 +64,7 @@ def read_refusal(answer: Answer, endpoint: Endpoint) -> Refusal:
 
     >>> body = b'{"error": {"message": "too long", "code": "length"}}'
     >>> read_refusal(Answer(400, {}, body), Endpoint("http://localhost/v1", "my-secret"))
-    Refusal(status=400, message='too long', param=None, codes=('length',), headers={})
+    Refusal(status=400, message='too long', param=None, codes=('length',))
     """
     try:
         data = parse_body(answer.body, endpoint)
