@@ -180,6 +180,7 @@ def echo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
         yield server
 
 
+@pytest.mark.slow
 def test_runs_from_the_command_line(echo: Any, capsys, caplog, tmp_path: Path) -> None:
     """Recording, episodes, metrics, memory, standard output and error, logs."""
     with caplog.at_level(logging.DEBUG):
@@ -199,6 +200,7 @@ def test_runs_from_the_command_line(echo: Any, capsys, caplog, tmp_path: Path) -
     assert b"[hidden]" in (tmp_path / "m.sqlite").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_memory_that_is_being_written(echo: Any, tmp_path: Path) -> None:
     """The log beside the file, too."""
     config = LLMConfig(model="m", reply_format="text", max_retries=0, max_failures=None)
@@ -220,7 +222,6 @@ def test_an_executed_notebook_and_its_page(
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     parameters = {
         "llm": "openai:m", "tasks": "0:12", "max_steps": 6, "record_to": str(tmp_path / "c.jsonl"),
-        "memory_file": str(tmp_path / "m.sqlite"),
     }  # fmt: skip
     output = tmp_path / "12.ipynb"
     run_notebook(notebooks_path("12_real_llm.ipynb"), output, parameters, is_shown=False)
