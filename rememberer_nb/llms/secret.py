@@ -6,6 +6,7 @@ however a server writes it (`hiding`).
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import os
 import re
@@ -54,7 +55,7 @@ class Endpoint:
 
     def hide(self, text: str) -> str:
         """The text without the key and the address's secrets, in whatever spelling."""
-        pattern = hidden_pattern(self._secrets())
+        pattern = _pattern(self)
         return text if pattern is None else pattern.sub(HIDDEN, text)
 
     def hide_all(self, data: Any) -> Any:
@@ -64,7 +65,7 @@ class Endpoint:
         ------
         RecursionError : they are nested too deep.
         """
-        pattern = hidden_pattern(self._secrets())
+        pattern = _pattern(self)
         return data if pattern is None else _hide_all(data, pattern)
 
     def scrub(self, text: str) -> str:
@@ -75,12 +76,16 @@ class Endpoint:
         """
         return _KEY_LIKE.sub(HIDDEN, " ".join(self.hide(text).split()))
 
-    def _secrets(self) -> tuple[str, ...]:
-        parts = urlsplit(self.base_url)
-        values = [value for _, value in parse_qsl(parts.query)]
-        password = parts.password or ""
-        found = {self.key, password, unquote(password), *values}
-        return tuple(sorted((s for s in found if len(s) >= _MIN_LENGTH), key=len, reverse=True))
+
+@functools.lru_cache(maxsize=16)
+def _pattern(endpoint: Endpoint) -> re.Pattern[str] | None:
+    """What matches the secrets of an endpoint; None if it has none."""
+    parts = urlsplit(endpoint.base_url)
+    values = [value for _, value in parse_qsl(parts.query)]
+    password = parts.password or ""
+    found = {endpoint.key, password, unquote(password), *values}
+    secrets = (secret for secret in found if len(secret) >= _MIN_LENGTH)
+    return hidden_pattern(tuple(sorted(secrets, key=len, reverse=True)))
 
 
 def endpoint_from_environment(

@@ -31,6 +31,7 @@ MAX_BYTES = 8 * 2**20
 MAX_REDIRECTS = 3
 _MAX_REFUSAL_BYTES = 2**16
 _MAX_PROBLEM = 300
+_PARTS_AT_ONCE = 64
 _HEADERS = {"accept-encoding": "gzip, deflate", "content-type": "application/json"}
 # Those that take bounded memory to decode, one at a time.
 _ENCODINGS = ("", "identity", "gzip", "deflate")
@@ -174,15 +175,17 @@ class _BoundedClient(openai.DefaultAsyncHttpxClient):
     async def _read(self, response: httpx2.Response) -> bytes:
         encoding = response.headers.get("content-encoding", "").strip().lower()
         limit = self._max_bytes if response.is_success else _MAX_REFUSAL_BYTES
-        content = bytearray()
+        content, n_parts = bytearray(), 0
         if encoding in _ENCODINGS:
             async with contextlib.aclosing(response.aiter_bytes()) as parts:
                 async for part in parts:
                     content += part
                     if len(content) > limit:
                         break
-                    # However many parts have come at once: the time may be up, others wait.
-                    await asyncio.sleep(0)
+                    n_parts += 1
+                    if n_parts % _PARTS_AT_ONCE == 0:
+                        # More may have come already, but the time may be up, and others wait.
+                        await asyncio.sleep(0)
         if not response.is_success:
             return bytes(content[:limit])
         if encoding not in _ENCODINGS:
