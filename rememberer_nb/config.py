@@ -207,7 +207,9 @@ class LLMConfig:
     tokens_per_minute: float | None = _setting(None, "tokens/min", "ours", "None: no limit")
     input_price: float | None = _setting(None, "money/Mtok", "ours", "per million prompt tokens")
     output_price: float | None = _setting(None, "money/Mtok", "ours", "per million reply tokens")
-    budget_calls: int | None = _setting(None, "calls", "ours", "of a run; None: no limit")
+    budget_calls: int | None = _setting(
+        None, "requests", "ours", "of a run, tries and redirects too; None: no limit"
+    )
     budget_tokens: int | None = _setting(None, "tokens", "ours", "of a run; None: no limit")
     budget_money: float | None = _setting(None, "money", "ours", "of a run; needs both prices")
 

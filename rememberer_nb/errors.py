@@ -139,8 +139,9 @@ class LLMResponseError(LLMError):
     Parameters
     ----------
     problem : one line for people.
-    name : "not_json", "empty_choices", "null_content", "truncated", "content_filter" or
-        "wrong_schema".
+    name : "not_json", "empty_choices", "null_content", "only_reasoning", "truncated",
+        "content_filter", "wrong_schema", "wrong_usage", "wrong_embeddings", "wrong_encoding" or
+        "too_large".
 
     >>> LLMResponseError("the reply ends in mid-sentence", name="truncated").name
     'truncated'

@@ -89,9 +89,10 @@ def test_a_file_that_exists_is_not_copied_into(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", ["copy", "merge", "filter"])
 def test_a_file_that_a_killed_process_left_is_in_nobodys_way(tmp_path: Path, how: str) -> None:
-    """It was made, and nothing was committed to it."""
+    """What was under way when it was killed never had the name."""
     path = tmp_path / "m.sqlite"
-    ExperienceMemory.open(path).close()
+    (tmp_path / ".m.sqlite.new").write_bytes(b"half")
+    (tmp_path / "m.sqlite-lock").touch()
     source = filled(tmp_path / "source.sqlite", 2)
     make = {
         "copy": source.copy,

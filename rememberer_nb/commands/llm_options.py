@@ -21,7 +21,7 @@ _OPTIONS = (
     ("--tokens-per-minute", float, "tokens_per_minute", "limit (none)"),
     ("--input-price", float, "input_price", "money per million prompt tokens"),
     ("--output-price", float, "output_price", "money per million reply tokens"),
-    ("--budget-calls", int, "budget_calls", "stop the run before it makes more calls"),
+    ("--budget-calls", int, "budget_calls", "stop the run before it sends more requests"),
     ("--budget-tokens", int, "budget_tokens", "stop the run before it takes more tokens"),
     ("--budget-money", float, "budget_money", "stop the run before it costs more; needs prices"),
 )

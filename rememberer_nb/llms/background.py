@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+_LAST_S = 1.0
 
 
 class BackgroundLoop:
@@ -37,8 +38,9 @@ class BackgroundLoop:
         ------
         concurrent.futures.CancelledError : `interrupt` or `close` was called meanwhile.
         """
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._started())
         with self._lock:
+            # Under the lock, so that nothing is submitted that `interrupt` does not know of.
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._started())
             self._pending.add(future)
         try:
             return future.result()
@@ -57,21 +59,31 @@ class BackgroundLoop:
     def close(self, last: Coroutine[Any, Any, Any] | None = None) -> None:
         """Cancel what is under way, run a last coroutine, and end the thread."""
         self.interrupt()
-        if last is not None:
-            self.run(last)
         with self._lock:
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
-        if loop is not None and thread is not None:
-            loop.call_soon_threadsafe(loop.stop)
+        if loop is None or thread is None:
+            if last is not None:
+                last.close()
+            return
+        ended = asyncio.run_coroutine_threadsafe(last or asyncio.sleep(0), loop)
+        ended.add_done_callback(lambda _: loop.call_soon_threadsafe(loop.stop))
+        # Garbage may be collected in the thread itself, which cannot wait for its own end.
+        if thread is not threading.current_thread():
             thread.join()
-            loop.close()
 
     def _started(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=self._loop.run_forever, name="llm-calls", daemon=True
-                )
-                self._thread.start()
-            return self._loop
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(
+                target=_serve, args=(self._loop,), name="llm-calls", daemon=True
+            )
+            self._thread.start()
+        return self._loop
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    loop.run_forever()
+    # What was cancelled at the end may need a moment to let go of its connection.
+    if left := asyncio.all_tasks(loop):
+        loop.run_until_complete(asyncio.wait(left, timeout=_LAST_S))
+    loop.close()

@@ -1,9 +1,13 @@
 """A budget for a run: calls, tokens, money. What would pass it stops the run.
 
-A call is let through only if, besides what was used and what other calls under way may use, its
-own worst case still fits: the estimate of its prompt and the longest reply. What it really took
-replaces that when it is back, so the budget is passed by no more than the estimates of the calls
-under way fall short.
+Every request counts as a call: each try of one, and each redirect. A request is let through only
+if, besides what was used and what other requests under way may use, its own worst case still fits:
+the estimate of its prompt and the longest reply. What it really took replaces that when it is back,
+so the budget is passed by no more than the estimates of the requests under way fall short. Where
+nobody knows what it took, as after a time-out, the worst case stands.
+
+A client that sends several requests a call is handed the budget (`use_budget`) and asks it before
+each; any other LLM's calls are requests.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from rememberer_nb.config import LLMConfig
 from rememberer_nb.elements import Prompt, Reply
 from rememberer_nb.errors import BudgetError, LLMError
 from rememberer_nb.llms.protocol import LLM
-from rememberer_nb.llms.wrapped import WrappedLLM
+from rememberer_nb.llms.wrapped import WrappedLLM, use_budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,11 @@ class Spent:
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens,
         )
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens of prompts and replies."""
+        return self.prompt_tokens + self.completion_tokens
 
     def __sub__(self, other: Spent) -> Spent:
         return self + Spent(-other.n_calls, -other.prompt_tokens, -other.completion_tokens)
@@ -55,7 +64,7 @@ class Budget:
         self._lock = threading.Lock()
 
     def reserve(self, most: Spent) -> None:
-        """Set aside what a call may take at most; `BudgetError` if that does not fit."""
+        """Set aside what a request may take at most; `BudgetError` if that does not fit."""
         with self._lock:
             self._check(self.spent + self._reserved + most)
             self._reserved += most
@@ -66,13 +75,18 @@ class Budget:
             self._reserved -= most
             self.spent += taken
 
+    def count_request(self) -> None:
+        """A request more for what is reserved already, as after a redirect."""
+        one = Spent(1)
+        self.reserve(one)
+        self.settle(one, one)
+
     def _check(self, total: Spent) -> None:
         config = self.config
-        n_tokens = total.prompt_tokens + total.completion_tokens
         money = config.money(total.prompt_tokens, total.completion_tokens)
         for wanted, limit, unit in (
             (total.n_calls, config.budget_calls, "calls"),
-            (n_tokens, config.budget_tokens, "tokens"),
+            (total.n_tokens, config.budget_tokens, "tokens"),
             (money, config.budget_money, "(money)"),
         ):
             if limit is not None and wanted is not None and wanted > limit:
@@ -90,9 +104,12 @@ class BudgetedLLM(WrappedLLM):
     def __init__(self, inner: LLM, budget: Budget):
         super().__init__(inner)
         self.budget = budget
+        self._asks_itself = use_budget(inner, budget)
 
     def complete(self, prompt: Prompt, *, seed: int = 0) -> Reply:
         """The inner LLM's reply."""
+        if self._asks_itself:
+            return self.inner.complete(prompt, seed=seed)
         most = Spent(1, prompt.n_tokens, self.budget.config.max_tokens)
         self.budget.reserve(most)
         reply: Reply | None = None
@@ -102,11 +119,12 @@ class BudgetedLLM(WrappedLLM):
             reply = error.reply
             raise
         finally:
-            self.budget.settle(most, _taken(reply))
+            self.budget.settle(most, spent_on(reply))
         return reply
 
 
-def _taken(reply: Reply | None) -> Spent:
+def spent_on(reply: Reply | None) -> Spent:
+    """A request, with the tokens of its reply."""
     if reply is None:
         return Spent(1)
     return Spent(1, reply.prompt_tokens, reply.completion_tokens)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import random
-import time
-import weakref
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,27 +17,17 @@ import numpy as np
 from rememberer_nb.config import LLMConfig
 from rememberer_nb.errors import (
     ConfigError,
-    LLMAuthError,
-    LLMEndpointError,
-    LLMError,
-    LLMQuotaError,
-    LLMRequestError,
     LLMResponseError,
     LLMTimeoutError,
     LLMUnavailableError,
 )
-from rememberer_nb.llms.retry import wait_s
-from rememberer_nb.llms.secret import (
-    KEY_VARIABLE,
-    URL_VARIABLE,
-    Endpoint,
-    endpoint_from_environment,
-)
+from rememberer_nb.llms.answers import parse_body
+from rememberer_nb.llms.refusals import Failure, Refusal, final_error, read_refusal
+from rememberer_nb.llms.retry import Tries
+from rememberer_nb.llms.secret import Endpoint, endpoint_from_environment
 
 BATCH_SIZE = 64
-_OWN = {URL_VARIABLE: "EMBEDDING_BASE_URL", KEY_VARIABLE: "EMBEDDING_API_KEY"}
-_PASSING = (408, 409, 425, 429)
-_MAX_MESSAGE = 300
+_PREFIX = "EMBEDDING"
 
 
 def embedding_endpoint(environment: Mapping[str, str] = os.environ) -> Endpoint:
@@ -49,9 +38,8 @@ def embedding_endpoint(environment: Mapping[str, str] = os.environ) -> Endpoint:
     >>> embedding_endpoint({"EMBEDDING_BASE_URL": "http://localhost:9/v1"}).base_url
     'http://localhost:9/v1'
     """
-    if environment.get(_OWN[URL_VARIABLE], "").strip():
-        own = {name: environment.get(other, "") for name, other in _OWN.items()}
-        return endpoint_from_environment(own)
+    if environment.get(f"{_PREFIX}_BASE_URL", "").strip():
+        return endpoint_from_environment(environment, prefix=_PREFIX)
     return endpoint_from_environment(environment)
 
 
@@ -62,10 +50,10 @@ class EmbeddingClient:
     ----------
     model : as the server knows it.
     endpoint : address and key; by default from the environment, when they are first needed.
-    config : timeout, tries and waits.
+    config : timeout, tries and waits, of each batch.
     batch_size : texts per request.
 
-    `n_requests` counts every request sent, tries and all.
+    Calls may come from several threads. `n_requests` counts every request sent, tries and all.
     """
 
     def __init__(
@@ -81,10 +69,18 @@ class EmbeddingClient:
         self.model = model
         self.config = config or LLMConfig()
         self.batch_size = batch_size
-        self.n_requests = 0
         self._endpoint = endpoint
-        self._client: Any = None
+        self._transport: Any = None
+        self._n_before = 0
+        self._lock = threading.Lock()
         self._rng = random.Random()
+
+    @property
+    def n_requests(self) -> int:
+        """Requests sent so far."""
+        with self._lock:
+            sent = 0 if self._transport is None else self._transport.n_requests
+            return self._n_before + int(sent)
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         """The texts' vectors, ndarray of shape (n_texts, n_dimensions), float32.
@@ -96,111 +92,71 @@ class EmbeddingClient:
         """
         # Servers refuse an empty text; it means as little as a space does.
         texts = [text if text.strip() else " " for text in texts]
-        parts = [
-            self._batch(texts[start : start + self.batch_size])
-            for start in range(0, len(texts), self.batch_size)
-        ]
+        starts = range(0, len(texts), self.batch_size)
+        batches = [texts[start : start + self.batch_size] for start in starts]
+        parts = [self._batch(batch) for batch in batches]
         if len({part.shape[1] for part in parts}) > 1:
             raise self._bad("vectors of several lengths")
         return np.concatenate(parts) if parts else np.zeros((0, 0), dtype=np.float32)
 
     def close(self) -> None:
-        """Close the connections."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        """Give up what is under way, and close the connections; the next call opens new ones."""
+        with self._lock:
+            transport, self._transport = self._transport, None
+            self._n_before += 0 if transport is None else transport.n_requests
+        if transport is not None:
+            transport.close()
 
     def _batch(self, texts: Sequence[str]) -> np.ndarray:
-        deadline = time.monotonic() + self.config.deadline_s
-        n_failed = 0
+        transport = self._connected()
+        try:
+            vectors: np.ndarray = transport.run(self._tries(transport, texts))
+        except (LLMUnavailableError, LLMTimeoutError) as error:
+            problem = f"no embeddings from {transport.endpoint.host}: {error}"
+            raise type(error)(problem) from None
+        return vectors
+
+    async def _tries(self, transport: Any, texts: Sequence[str]) -> np.ndarray:
+        tries, endpoint = Tries(self.config, self._rng), transport.endpoint
+        body = {"model": self.model, "input": list(texts), "encoding_format": "float"}
         while True:
-            result = self._try(texts, deadline - time.monotonic())
-            if isinstance(result, np.ndarray):
-                return result
-            error, headers = result
-            n_failed += 1
-            if headers is None or n_failed > self.config.max_retries:
-                raise error
-            wait = wait_s(n_failed, headers, self.config, self._rng)
-            if time.monotonic() + wait >= deadline:
-                raise error
-            time.sleep(wait)
+            result: Refusal | Failure = await transport.post("/embeddings", body, tries.begin())
+            if not isinstance(result, Failure):
+                if result.is_ok:
+                    return self._vectors(parse_body(result.body, endpoint), len(texts))
+                result = read_refusal(result, endpoint)
+                asked = f"embedding model {self.model!r}"
+                if (error := final_error(result, endpoint, asked)) is not None:
+                    raise error
+            await tries.wait(result)
 
-    def _try(self, texts: Sequence[str], left_s: float) -> Any:
-        """One request: the vectors, or what `_refusal` returns."""
-        import openai
-
-        self.n_requests += 1
-        timeout = max(0.001, min(left_s, self.config.timeout_s))
-        try:
-            answer = self._connect().embeddings.with_raw_response.create(
-                model=self.model, input=list(texts), encoding_format="float", timeout=timeout
-            )
-        except openai.APITimeoutError:
-            return LLMTimeoutError(f"no embeddings from {self._host} in time"), {}
-        except openai.APIStatusError as error:
-            return self._refusal(error)
-        except openai.APIConnectionError as error:
-            cause = self._scrub(f"{error} {error.__cause__ or ''}")
-            return LLMUnavailableError(f"no embeddings from {self._host}: {cause}"), {}
-        return self._vectors(answer, len(texts))
-
-    def _vectors(self, answer: Any, n_texts: int) -> np.ndarray:
-        try:
-            data = answer.http_response.json()
-        except ValueError:
-            problem = f"the answer of {self._host} is not JSON"
-            raise LLMResponseError(problem, name="not_json") from None
+    def _vectors(self, data: Any, n_texts: int) -> np.ndarray:
         rows = data.get("data") if isinstance(data, dict) else None
         if not isinstance(rows, list) or len(rows) != n_texts:
             raise self._bad(f"not one vector for each of {n_texts} texts")
         try:
-            ordered = sorted(rows, key=lambda row: row.get("index", 0))
-            vectors = np.array([row["embedding"] for row in ordered], dtype=np.float32)
-        except (KeyError, TypeError, ValueError, AttributeError):
-            raise self._bad("something else than vectors of numbers") from None
+            by_place = {row.get("index", i): row["embedding"] for i, row in enumerate(rows)}
+            values = [by_place[i] for i in range(n_texts)]
+            # NumPy would read numbers out of texts, too.
+            is_numbers = all(isinstance(value, (int, float)) for row in values for value in row)
+            with np.errstate(over="ignore"):
+                vectors = np.array(values if is_numbers else (), dtype=np.float32)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            raise self._bad("something else than vectors of numbers, 0 to the last") from None
         if vectors.ndim != 2 or not vectors.shape[1] or not np.isfinite(vectors).all():
             raise self._bad("something else than vectors of finite numbers")
         return vectors
 
-    def _refusal(self, error: Any) -> tuple[LLMError, Mapping[str, str] | None]:
-        """The error, and the answer's headers if trying again may help."""
-        status = error.status_code
-        body = error.body if isinstance(error.body, dict) else {}
-        message = body.get("message") if isinstance(body.get("message"), str) else str(error)
-        said = f"{self._host} answers {status}: {self._scrub(message)}"
-        codes = (error.code, error.type)
-        if status == 402 or "insufficient_quota" in codes:
-            return LLMQuotaError(f"the account's quota is used up: {said}"), None
-        if status in (401, 403):
-            return LLMAuthError(f"the key for embeddings is refused: {said}"), None
-        if status == 404:
-            problem = f"no embedding model {self.model!r}, or no such address: {said}"
-            return LLMEndpointError(problem), None
-        if status in _PASSING or status >= 500:
-            headers = {name.lower(): value for name, value in error.response.headers.items()}
-            return LLMUnavailableError(f"no embeddings: {said}"), headers
-        return LLMRequestError(f"the request for embeddings is refused: {said}"), None
+    def _connected(self) -> Any:
+        # openai takes most of a second to import, and only what sends requests needs it.
+        from rememberer_nb.llms.transport import Transport
 
-    def _connect(self) -> Any:
-        if self._client is None:
-            import openai
-
-            self._endpoint = self._endpoint or embedding_endpoint()
-            self._client = openai.OpenAI(
-                api_key=self._endpoint.key, base_url=self._endpoint.base_url, max_retries=0
-            )
-            # Whoever retrieves from a memory closes the memory at most.
-            weakref.finalize(self, self._client.close)
-        return self._client
-
-    @property
-    def _host(self) -> str:
-        return "" if self._endpoint is None else self._endpoint.host
-
-    def _scrub(self, text: str) -> str:
-        flat = " ".join(text.split())
-        return (self._endpoint.scrub(flat) if self._endpoint else flat)[:_MAX_MESSAGE]
+        with self._lock:
+            if self._transport is None:
+                self._endpoint = self._endpoint or embedding_endpoint()
+                self._transport = Transport(self._endpoint)
+            return self._transport
 
     def _bad(self, what: str) -> LLMResponseError:
-        return LLMResponseError(f"{self._host} sent {what}", name="wrong_embeddings")
+        host = "" if self._endpoint is None else self._endpoint.host
+        return LLMResponseError(f"{host} sent {what}", name="wrong_embeddings")

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
 from rememberer_nb.elements import Prompt, Reply
-from rememberer_nb.errors import DataError, LLMError, LLMStopError, ReplayError
+from rememberer_nb.errors import LLMError, LLMStopError, ReplayError
 from rememberer_nb.llms.protocol import LLM
-from rememberer_nb.llms.recording import (
-    Call,
-    Recording,
-    call_line,
-    header_line,
-    key_of,
-    read_recording,
-    request_of,
-)
+from rememberer_nb.llms.recording import Call, key_of, read_recording, request_of
+from rememberer_nb.llms.recording_file import RecordingFile, close_recording, open_recording
 from rememberer_nb.llms.wrapped import WrappedLLM
 
 
@@ -33,6 +26,8 @@ class RecordingLLM(WrappedLLM):
     inner : the LLM. Its settings must be those of the file.
     path : the file; made if it does not exist.
 
+    While it is open no other process can record to the file; `close` lets go of it.
+
     Raises
     ------
     DataError : the file is no recording, or one with other settings, or cannot be written.
@@ -41,8 +36,7 @@ class RecordingLLM(WrappedLLM):
     def __init__(self, inner: LLM, path: str | Path):
         super().__init__(inner)
         self.path = Path(path)
-        self._lock = threading.Lock()
-        self._recording = self._open()
+        self._file = self._opened()
 
     @property
     def name(self) -> str:
@@ -53,7 +47,9 @@ class RecordingLLM(WrappedLLM):
         """The recorded reply, or the inner LLM's, which is then recorded."""
         request = request_of(self.settings, prompt, seed)
         key = key_of(request)
-        known = self._recording.calls.get(key)
+        if not self._closing.alive:
+            self._file = self._opened()
+        known = self._file.find(key)
         if known is not None and known.error is None:
             return known.outcome()
         try:
@@ -61,45 +57,19 @@ class RecordingLLM(WrappedLLM):
         except LLMStopError:
             raise
         except LLMError as error:
-            self._keep(key, Call(request, error.reply, error))
+            self._file.keep(key, Call(request, error.reply, error))
             raise
-        return self._keep(key, Call(request, reply)).outcome()
+        return self._file.keep(key, Call(request, reply)).outcome()
 
-    def _keep(self, key: str, call: Call) -> Call:
-        with self._lock:
-            known = self._recording.calls.get(key)
-            if known is not None and known.error is None:
-                # Two asked the same at the same time: as in the replay, both get the first reply.
-                return known
-            self._recording.calls[key] = call
-            self._append(call_line(key, call))
-        return call
+    def close(self) -> None:
+        """Close the inner LLM, and let go of the file; it is opened again by the next call."""
+        super().close()
+        self._closing()
 
-    def _open(self) -> Recording:
-        settings = self.settings
-        if not self.path.exists() or not self.path.stat().st_size:
-            self._append(header_line(settings))
-            return Recording(settings)
-        recording = read_recording(self.path)
-        if recording.settings != settings:
-            names = settings.keys() | recording.settings.keys()
-            differing = sorted(n for n in names if settings.get(n) != recording.settings.get(n))
-            raise DataError(
-                f"was recorded with other settings ({', '.join(differing)}): take another file",
-                path=self.path,
-            )
-        if recording.size < self.path.stat().st_size:
-            with self.path.open("r+b") as file:
-                file.truncate(recording.size)
-        return recording
-
-    def _append(self, line: str) -> None:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(line)
-        except OSError as error:
-            raise DataError(f"cannot be written: {error.strerror}", path=self.path) from error
+    def _opened(self) -> RecordingFile:
+        file = open_recording(self.path, self.settings)
+        self._closing = weakref.finalize(self, close_recording, file)
+        return file
 
 
 class ReplayLLM:

@@ -14,7 +14,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+import os
+import stat
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,9 +31,14 @@ from rememberer_nb.errors import (
     LLMTimeoutError,
     LLMUnavailableError,
 )
+from rememberer_nb.llms.answers import MAX_TOKENS
 
 FORMAT = "rememberer_nb recording"
 VERSION = 1
+_GZIP = b"\x1f\x8b"
+# Not on every system, and not needed on those without it.
+_AT_ONCE = getattr(os, "O_NONBLOCK", 0)
+_TOKENS = f"a whole number from 0 to {MAX_TOKENS:,}"
 _ERRORS = {
     cls.name: cls for cls in (LLMError, LLMUnavailableError, LLMTimeoutError, LLMRequestError)
 }
@@ -116,10 +124,7 @@ def read_recording(path: Path) -> Recording:
     ------
     DataError : no such file, or it is no recording; names file and line.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", path=path) from error
+    content = read_bytes(path)
     whole, newline, _ = content.rpartition(b"\n")
     lines = whole.split(b"\n")
     head = _parse(lines[0], path, 1)
@@ -129,27 +134,108 @@ def read_recording(path: Path) -> Recording:
         raise DataError(f"has version {head.get('version')!r}, not {VERSION}", path=path)
     recording = Recording(head["settings"], size=len(whole) + len(newline))
     for number, line in enumerate(lines[1:], start=2):
-        data = _parse(line, path, number)
-        try:
-            recording.calls[data["key"]] = _call(data)
-        except (KeyError, TypeError) as error:
-            raise DataError(f"is no call: {error!r}", path=path, field=f"line {number}") from error
+        entry = _Entry(_parse(line, path, number), path, number)
+        recording.calls[entry.get("key", "a text", _is_text)] = _call(entry)
     return recording
 
 
-def _call(data: dict[str, Any]) -> Call:
+def read_bytes(path: Path) -> bytes:
+    """The content of a recording's file.
+
+    Raises
+    ------
+    DataError : it cannot be read, or is something else than a file: a pipe would never end.
+    """
+    try:
+        # A pipe that nobody writes to would keep us waiting here.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _AT_ONCE)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise DataError("cannot be read: expected a file, not a pipe", path=path)
+            content = file.read()
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", path=path) from None
+    except ValueError as error:
+        raise DataError(f"cannot be read: {error}", path=path) from None
+    if content.startswith(_GZIP):
+        raise DataError("is compressed: unpack it with gunzip first", path=path)
+    return content
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A line of a file, whose values are looked at before they are used."""
+
+    data: dict[str, Any]
+    path: Path
+    number: int
+
+    def get(self, place: str, expected: str, is_fine: Callable[[Any], bool]) -> Any:
+        """The value at a place such as "usage.prompt_tokens"."""
+        value: Any = self.data
+        for name in place.split("."):
+            if not isinstance(value, dict) or name not in value:
+                raise self._wrong(place, f"lacks {place}: expected {expected}")
+            value = value[name]
+        if not is_fine(value):
+            shown = repr(value)
+            shown = shown if len(shown) <= 40 else shown[:37] + "..."
+            raise self._wrong(place, f"expected {expected}, got {shown}")
+        return value
+
+    def _wrong(self, place: str, problem: str) -> DataError:
+        return DataError(problem, path=self.path, field=f"line {self.number}: {place}")
+
+
+def _call(entry: _Entry) -> Call:
+    request = entry.get("request", "an object", _is_object)
+    entry.get("request.messages", "a list of [role, text]", _is_messages)
+    entry.get("request.seed", "a whole number", _is_whole)
     reply, error = None, None
-    if data["reply"] is not None:
+    if entry.get("reply", "an object or null", _is_object_or_null) is not None:
         reply = Reply(
-            text=data["reply"]["text"],
-            prompt_tokens=data["usage"]["prompt_tokens"],
-            completion_tokens=data["usage"]["completion_tokens"],
-            latency_s=data["latency_s"],
-            model=data["reply"]["model"],
+            text=entry.get("reply.text", "a text", _is_text),
+            prompt_tokens=entry.get("usage.prompt_tokens", _TOKENS, _is_count),
+            completion_tokens=entry.get("usage.completion_tokens", _TOKENS, _is_count),
+            latency_s=entry.get("latency_s", "seconds, at least 0", _is_duration),
+            model=entry.get("reply.model", "a text", _is_text),
         )
-    if data["error"] is not None:
-        error = _error(data["error"]["name"], data["error"]["message"], reply)
-    return Call(data["request"], reply, error)
+    if entry.get("error", "an object or null", _is_object_or_null) is not None:
+        name = entry.get("error.name", "a text", _is_text)
+        error = _error(name, entry.get("error.message", "a text", _is_text), reply)
+    elif reply is None:
+        entry.get("reply", "a reply, or an error", _is_object)
+    return Call(request, reply, error)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_object_or_null(value: Any) -> bool:
+    return value is None or isinstance(value, dict)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return _is_whole(value) and 0 <= value <= MAX_TOKENS
+
+
+def _is_duration(value: Any) -> bool:
+    return (_is_whole(value) or isinstance(value, float)) and 0 <= value < math.inf
+
+
+def _is_messages(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(message, list) and len(message) == 2 and all(map(_is_text, message))
+        for message in value
+    )
 
 
 def _error(name: str, message: str, reply: Reply | None) -> LLMError:
@@ -159,12 +245,17 @@ def _error(name: str, message: str, reply: Reply | None) -> LLMError:
 
 
 def _parse(line: bytes, path: Path, number: int) -> dict[str, Any]:
+    where = f"line {number}"
     try:
-        data = json.loads(line)
+        data = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise DataError("is not UTF-8", path=path, field=where) from None
+    except RecursionError:
+        raise DataError("is nested too deep", path=path, field=where) from None
     except ValueError:
         data = None
     if not isinstance(data, dict):
-        raise DataError("is not a JSON object", path=path, field=f"line {number}")
+        raise DataError("is not a JSON object", path=path, field=where)
     return data
 
 

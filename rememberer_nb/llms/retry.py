@@ -1,17 +1,21 @@
-"""How long to wait before a call is tried again.
+"""How often and how long a call is tried, and how long to wait before it is tried again.
 
 Our own waits double, and half of each is drawn, so that many callers do not come back at once. A
-server's `Retry-After` goes before them, up to a cap.
+server's `Retry-After` goes before them, up to a cap; half of what our own wait could be is drawn on
+top of it, since a server tells all callers the same.
 """
 
 from __future__ import annotations
 
+import asyncio
 import random
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from rememberer_nb.config import LLMConfig
+from rememberer_nb.llms.refusals import Failure, Refusal, give_up
 
 
 def wait_s(
@@ -24,14 +28,56 @@ def wait_s(
     >>> config, rng = LLMConfig(backoff_s=1.0, max_backoff_s=3.0), random.Random(0)
     >>> [0.5 <= wait_s(1, {}, config, rng) < 1, 1.5 <= wait_s(9, {}, config, rng) < 3]
     [True, True]
-    >>> wait_s(1, {"retry-after": "7"}, config, rng)
-    7.0
+    >>> 7.0 <= wait_s(1, {"retry-after": "7"}, config, rng) < 7.5
+    True
     """
-    asked = retry_after_s(headers)
-    if asked is not None:
-        return min(asked, config.retry_after_cap_s)
     longest = min(config.max_backoff_s, config.backoff_s * 2.0 ** min(n_failures - 1, 60))
-    return longest * (1 + rng.random()) / 2
+    asked = retry_after_s(headers)
+    if asked is None:
+        return longest * (1 + rng.random()) / 2
+    cap = config.retry_after_cap_s
+    drawn = min(longest / 2, cap)
+    return min(asked, cap - drawn) + drawn * rng.random()
+
+
+class Tries:
+    """The tries of one call: how many there were, and how long there may be more.
+
+    Parameters
+    ----------
+    config : timeout, deadline, tries and waits.
+    rng : draws the jitter of waits.
+    """
+
+    def __init__(self, config: LLMConfig, rng: random.Random):
+        self.n = 0
+        self._config, self._rng = config, rng
+        self._n_failed = 0
+        self._deadline = time.monotonic() + config.deadline_s
+
+    def begin(self) -> float:
+        """Count a try; returns the seconds that it has."""
+        self.n += 1
+        return min(self._deadline - time.monotonic(), self._config.timeout_s)
+
+    def postpone(self, seconds: float) -> None:
+        """Time that does not count, such as what the caller's own limits take."""
+        self._deadline += seconds
+
+    async def wait(self, result: Refusal | Failure) -> None:
+        """Wait for the next try after one that failed.
+
+        Raises
+        ------
+        LLMUnavailableError, LLMTimeoutError : there are no tries left, or no time.
+        """
+        self._n_failed += 1
+        headers = result.headers if isinstance(result, Refusal) else {}
+        wait = wait_s(self._n_failed, headers, self._config, self._rng)
+        has_tries = self._n_failed <= self._config.max_retries
+        if not has_tries or time.monotonic() + wait >= self._deadline:
+            raise give_up(result, self.n)
+        await asyncio.sleep(wait)
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
@@ -53,11 +99,11 @@ def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> fl
         return seconds
     try:
         then = parsedate_to_datetime(text)
-    except ValueError:
+        if then.tzinfo is None:
+            then = then.replace(tzinfo=UTC)
+        return max(0.0, (then - (now or datetime.now(UTC))).total_seconds())
+    except (ValueError, OverflowError):
         return None
-    if then.tzinfo is None:
-        then = then.replace(tzinfo=UTC)
-    return max(0.0, (then - (now or datetime.now(UTC))).total_seconds())
 
 
 def _number(text: str | None) -> float | None:

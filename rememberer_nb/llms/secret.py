@@ -1,21 +1,23 @@
 """The key and the address of an endpoint: read from the environment, kept out of everything else.
 
-No text that leaves `rememberer_nb.llms` (replies, error messages, recordings) holds the key.
+No text that leaves `rememberer_nb.llms` (replies, error messages, recordings) holds the key,
+however a server writes it (`hiding`).
 """
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from rememberer_nb.errors import ConfigError, LLMAuthError
+from rememberer_nb.llms.hiding import hidden_pattern
 
-KEY_VARIABLE = "OPENAI_API_KEY"
-URL_VARIABLE = "OPENAI_BASE_URL"
 DEFAULT_URL = "https://api.openai.com/v1"
 NO_KEY = "none"
 HIDDEN = "[hidden]"
@@ -26,10 +28,14 @@ _KEY_LIKE = re.compile(r"\b(?:sk|rk|pk)-[\w*.-]{6,}|(?i:\bbearer\s+)[\w*.~+/-]{6
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where to ask, and with which key; its text shows neither key nor password."""
+    """Where to ask, and with which key; its text shows neither key nor password.
+
+    `prefix` begins the names of the variables that it comes from, for messages that name them.
+    """
 
     base_url: str = field(repr=False)
     key: str = field(repr=False)
+    prefix: str = field(default="OPENAI", repr=False)
 
     @property
     def host(self) -> str:
@@ -37,29 +43,55 @@ class Endpoint:
         parts = urlsplit(self.base_url)
         return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
 
+    @property
+    def key_variable(self) -> str:
+        """Where the key comes from."""
+        return f"{self.prefix}_API_KEY"
+
+    @property
+    def url_variable(self) -> str:
+        """Where the address comes from."""
+        return f"{self.prefix}_BASE_URL"
+
     def hide(self, text: str) -> str:
-        """The text without the key and the address's secrets."""
-        for secret in self._secrets():
-            text = text.replace(secret, HIDDEN)
-        return text
+        """The text without the key and the address's secrets, in whatever spelling."""
+        pattern = _pattern(self)
+        return text if pattern is None else pattern.sub(HIDDEN, text)
+
+    def hide_all(self, data: Any) -> Any:
+        """JSON values with `hide` done to every text in them, names too.
+
+        Raises
+        ------
+        RecursionError : they are nested too deep.
+        """
+        pattern = _pattern(self)
+        return data if pattern is None else _hide_all(data, pattern)
 
     def scrub(self, text: str) -> str:
-        """The same, without whatever else looks like a key: for error messages, not for replies.
+        """The same as `hide`, on one line and without whatever else looks like a key: for errors.
 
         >>> Endpoint(DEFAULT_URL, "my-secret").scrub("wrong key my-secret, sk-abc***xyz")
         'wrong key [hidden], [hidden]'
         """
-        return _KEY_LIKE.sub(HIDDEN, self.hide(text))
-
-    def _secrets(self) -> list[str]:
-        parts = urlsplit(self.base_url)
-        values = [value for _, value in parse_qsl(parts.query)]
-        found = {self.key, parts.password or "", *values}
-        return sorted((s for s in found if len(s) >= _MIN_LENGTH), key=len, reverse=True)
+        return _KEY_LIKE.sub(HIDDEN, " ".join(self.hide(text).split()))
 
 
-def endpoint_from_environment(environment: Mapping[str, str] = os.environ) -> Endpoint:
-    """Key and address from `OPENAI_API_KEY` and `OPENAI_BASE_URL`.
+@functools.lru_cache(maxsize=16)
+def _pattern(endpoint: Endpoint) -> re.Pattern[str] | None:
+    """What matches the secrets of an endpoint; None if it has none."""
+    parts = urlsplit(endpoint.base_url)
+    values = [value for _, value in parse_qsl(parts.query)]
+    password = parts.password or ""
+    found = {endpoint.key, password, unquote(password), *values}
+    secrets = (secret for secret in found if len(secret) >= _MIN_LENGTH)
+    return hidden_pattern(tuple(sorted(secrets, key=len, reverse=True)))
+
+
+def endpoint_from_environment(
+    environment: Mapping[str, str] = os.environ, *, prefix: str = "OPENAI"
+) -> Endpoint:
+    """Key and address from `OPENAI_API_KEY` and `OPENAI_BASE_URL`, or of another prefix.
 
     A server on this machine or in a private network needs no key.
 
@@ -75,8 +107,9 @@ def endpoint_from_environment(environment: Mapping[str, str] = os.environ) -> En
     ...
     rememberer_nb.errors.LLMAuthError: no API key: set OPENAI_API_KEY ...
     """
-    base_url = environment.get(URL_VARIABLE, "").strip() or DEFAULT_URL
-    key = environment.get(KEY_VARIABLE, "").strip()
+    base_url = environment.get(f"{prefix}_BASE_URL", "").strip() or DEFAULT_URL
+    key = environment.get(f"{prefix}_API_KEY", "").strip()
+    endpoint = Endpoint(base_url, key or NO_KEY, prefix)
     try:
         parts = urlsplit(base_url)
         is_fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -84,13 +117,27 @@ def endpoint_from_environment(environment: Mapping[str, str] = os.environ) -> En
         is_fine = False
     if not is_fine:
         # The address itself may hold a password, so it is not quoted.
-        raise ConfigError(f"{URL_VARIABLE} must be an address such as http://localhost:8080/v1")
+        raise ConfigError(
+            f"{endpoint.url_variable} must be an address such as http://localhost:8080/v1"
+        )
+    if not key.isprintable() or not key.isascii():
+        raise ConfigError(f"{endpoint.key_variable} must be printable ASCII on one line")
     if not key and not _is_near(parts.hostname or ""):
         raise LLMAuthError(
-            f"no API key: set {KEY_VARIABLE} for {parts.hostname}, or {URL_VARIABLE} for another "
-            "server (one on this machine needs no key)"
+            f"no API key: set {endpoint.key_variable} for {parts.hostname}, or "
+            f"{endpoint.url_variable} for another server (one on this machine needs no key)"
         )
-    return Endpoint(base_url, key or NO_KEY)
+    return endpoint
+
+
+def _hide_all(data: Any, pattern: re.Pattern[str]) -> Any:
+    if isinstance(data, str):
+        return pattern.sub(HIDDEN, data)
+    if isinstance(data, list):
+        return [_hide_all(value, pattern) for value in data]
+    if isinstance(data, dict):
+        return {_hide_all(name, pattern): _hide_all(data[name], pattern) for name in data}
+    return data
 
 
 def _is_near(host: str) -> bool:

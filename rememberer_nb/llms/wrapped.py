@@ -3,6 +3,7 @@
 - `settings` (`protocol.LLM`): what makes it this LLM. One without any is known by its name alone.
 - `interrupt()`, optional: give up the calls under way, from another thread.
 - `close()`, optional: let go of connections and threads.
+- `use_budget(budget)`, optional: ask it before every request; True if so (`budget`).
 """
 
 from __future__ import annotations
@@ -46,8 +47,17 @@ def close(llm: LLM) -> None:
     getattr(llm, "close", _nothing)()
 
 
+def use_budget(llm: LLM, budget: Any) -> bool:
+    """Hand an LLM the budget that its requests are to ask; False if it has no use for one."""
+    return bool(getattr(llm, "use_budget", _no_use)(budget))
+
+
 def _nothing() -> None:
     pass
+
+
+def _no_use(budget: Any) -> bool:
+    return False
 
 
 class WrappedLLM:
@@ -69,6 +79,10 @@ class WrappedLLM:
     def complete(self, prompt: Prompt, *, seed: int = 0) -> Reply:
         """The inner LLM's reply."""
         return self.inner.complete(prompt, seed=seed)
+
+    def use_budget(self, budget: Any) -> bool:
+        """Hand a budget to the inner LLM."""
+        return use_budget(self.inner, budget)
 
     def interrupt(self) -> None:
         """Interrupt the inner LLM."""

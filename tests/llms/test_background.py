@@ -65,6 +65,30 @@ def test_closing_cancels_and_runs_the_last_one() -> None:
     loop.close()
 
 
+def test_closing_in_its_own_thread_does_not_wait_for_itself() -> None:
+    """As when the garbage collector happens to run there."""
+    loop, done = BackgroundLoop(), threading.Event()
+
+    async def last() -> None:
+        done.set()
+
+    async def close() -> None:
+        loop.close(last())
+        await asyncio.sleep(30)
+
+    with pytest.raises(CancelledError):
+        loop.run(close())
+    assert done.wait(2)
+    assert loop.run(nap(0, 3)) == 3
+    loop.close()
+
+
+def test_closing_what_never_ran_starts_no_thread() -> None:
+    loop, n_threads = BackgroundLoop(), threading.active_count()
+    loop.close(nap(30))
+    assert threading.active_count() == n_threads
+
+
 def test_an_interrupted_wait_cancels_the_coroutine(
     loop: BackgroundLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

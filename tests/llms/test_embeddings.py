@@ -142,3 +142,32 @@ def test_llama_cpp_serves_embeddings(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert one.shape == (32,)
     assert one == pytest.approx(again, abs=1e-5)
     assert abs(float(one @ two) / np.linalg.norm(one) / np.linalg.norm(two)) < 0.999
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [["1.0", "2.0"]],
+        [[True, 1e300]],
+        [[10**400]],
+        [[[1.0]]],
+        [{"0": 1.0}],
+        [[1.0], [2.0, 3.0]],
+    ],
+)
+def test_vectors_that_are_none(server: FaultServer, client: EmbeddingClient, rows: list) -> None:
+    server.play(vectors(*rows))
+    with pytest.raises(LLMError) as caught:
+        client(["text"] * len(rows))
+    assert caught.value.name == "wrong_embeddings"
+
+
+@pytest.mark.parametrize("places", [(0, 0), (1, 2), (-1, 0), ("0", 1), ([], 0)])
+def test_places_that_are_none(server: FaultServer, client: EmbeddingClient, places: tuple) -> None:
+    answer = vectors([1.0], [2.0])
+    for row, place in zip(answer["body"]["data"], places, strict=True):
+        row["index"] = place
+    server.play(answer)
+    with pytest.raises(LLMError) as caught:
+        client(["a", "b"])
+    assert caught.value.name == "wrong_embeddings"

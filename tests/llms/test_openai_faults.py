@@ -91,6 +91,17 @@ MATRIX = {
     "truncated": ([reply("go[", finish_reason="length")], {}, "truncated", 1, (0.0, 0.1)),
     "content filter": (
         [reply("", finish_reason="content_filter")], {}, "content_filter", 1, (0.0, 0.1)),
+    "only reasoning": (
+        [{"body": {"choices": [{"message": {"content": "", "reasoning_content": "hm"}}],
+                   "usage": {"prompt_tokens": 100, "completion_tokens": 10}}}],
+        {}, "only_reasoning", 1, (0.0, 0.1)),
+    "a refusal in a list": (
+        [reply(None, message={"content": None, "refusal": [{"text": "no"}]})],
+        {}, "content_filter", 1, (0.0, 0.1)),
+    "counts beyond measure": ([{"body": {**GOOD["body"], "usage": {
+        "prompt_tokens": 10**400, "completion_tokens": -(10**9)}}}],
+        {}, "wrong_usage", 1, (0.0, 0.1)),
+    "deep JSON": ([{"body": "[" * 50_000}], {}, "not_json", 1, (0.0, 0.1)),
     "wrong schema": (
         [reply('{"answer": "go[on]"}')], {"reply_format": "auto"}, "wrong_schema", 1, (0.0, 0.1)),
     "400": ([refusal(400, "too long")], {}, "refused_request", 1, (0.0, 0.1)),
@@ -121,8 +132,14 @@ def test_the_fault_matrix(server: FaultServer, llms: list[OpenAILLM], case: str)
     assert totals["llm_errors"] == ({} if name in (None, "reply") else {name: 1})
     assert episode.n_reply_errors == (name is not None)
     # What the server counted is paid for even when the reply is of no use.
-    is_paid = name in (None, "null_content", "truncated", "content_filter", "wrong_schema", "reply")
-    assert totals["prompt_tokens"] == (100 if is_paid else 0)
+    is_paid = name in (None, "null_content", "only_reasoning", "truncated", "content_filter",
+                       "wrong_schema", "reply")  # fmt: skip
+    if name == "wrong_usage":
+        # Estimated, as where a server counts nothing.
+        assert 0 < totals["prompt_tokens"] < 1000
+        assert 0 < totals["completion_tokens"] < 100
+    else:
+        assert totals["prompt_tokens"] == (100 if is_paid else 0)
 
 
 STOPS = {
@@ -176,6 +193,32 @@ def test_an_outage_stops_the_run(server: FaultServer, llms: list[OpenAILLM]) -> 
     # Two failures, a reply that starts the count anew, three failures.
     assert [e.steps[0].decision.error_name for e in kept] == [
         "unavailable", "unavailable", None, "unavailable", "unavailable"]  # fmt: skip
+
+
+def test_a_refused_request_ends_a_row_of_failures(
+    server: FaultServer, llms: list[OpenAILLM]
+) -> None:
+    """The server is there, and answers."""
+    llms.append(llm := make(max_failures=3, max_retries=0))
+    server.play(refusal(503), refusal(503), refusal(400), refusal(503), refusal(503), GOOD)
+    agent = PromptingAgent("llm_only", llm, TOY)
+    episodes = evaluate(ToyEnv(max_steps=1), agent, [0, 1, 2, 3, 0, 1])
+    assert [e.steps[0].decision.error_name for e in episodes] == [
+        "unavailable", "unavailable", "refused_request", "unavailable", "unavailable", None,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("failed", [refusal(503), refusal(400)])
+def test_failed_tries_give_their_tokens_back(
+    server: FaultServer, llms: list[OpenAILLM], failed: dict[str, Any]
+) -> None:
+    """A try takes some 400 of 6000 tokens a minute: four seconds, if it kept them."""
+    llms.append(llm := make(tokens_per_minute=6000.0, max_retries=0, deadline_s=30.0))
+    server.play(failed, GOOD)
+    assert one_step(llm)[0].steps[0].decision.error_name
+    episode, seconds = one_step(llm)
+    assert episode.steps[0].decision.error is None
+    assert seconds < SLACK_S
 
 
 def test_the_key_is_hidden_wherever_the_server_says_it(

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
+import resource
+import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +29,7 @@ from rememberer_nb.errors import (
 )
 from rememberer_nb.llms import OfflineLLM, RecordingLLM, ReplayLLM, make_llm
 from rememberer_nb.rollout import evaluate
+from tests.llms.conftest import ROOT
 from tests.toy import TOY, ScriptedLLM, ToyEnv, opens_the_right_door
 
 SCHEMA = {"type": "object", "properties": {"action": {"type": "string"}}}
@@ -179,6 +187,106 @@ def test_files_that_are_no_recording(tmp_path: Path, content: str, complaint: st
         ReplayLLM(path)
 
 
+HEAD = '{"format": "rememberer_nb recording", "version": 1, "settings": {"llm": "m"}}'
+CALL: dict[str, Any] = {
+    "key": "k",
+    "request": {"settings": {}, "messages": [["user", "hi"]], "reply_schema": None, "seed": 1},
+    "reply": {"text": "go", "model": "m"},
+    "usage": {"prompt_tokens": 1, "completion_tokens": 1},
+    "latency_s": 0.5,
+    "error": None,
+}
+
+
+def changed(place: str, value: Any) -> str:
+    """The call as a line, with another value at a place, or without it if that is `...`."""
+    data = json.loads(json.dumps(CALL))
+    *names, last = place.split(".")
+    inner = data
+    for name in names:
+        inner = inner[name]
+    if value is ...:
+        del inner[last]
+    else:
+        inner[last] = value
+    return json.dumps(data)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "complaint"),
+    [
+        ("key", 3, "line 2: key: expected a text, got 3"),
+        ("key", ..., "line 2: key: lacks key: expected a text"),
+        ("request", [], r"line 2: request: expected an object, got \[\]"),
+        ("request.messages", ..., "line 2: request.messages: lacks request.messages"),
+        ("request.messages", [["user"]], "line 2: request.messages: expected a list of"),
+        ("request.messages", "hi", "line 2: request.messages: expected a list of"),
+        ("request.seed", "1", "line 2: request.seed: expected a whole number, got '1'"),
+        ("reply", {"text": {"a": 1}, "model": "m"}, "line 2: reply.text: expected a text"),
+        ("reply", "go", "line 2: reply: expected an object or null, got 'go'"),
+        ("reply", None, "line 2: reply: expected a reply, or an error, got None"),
+        ("reply.model", ..., "line 2: reply.model: lacks reply.model"),
+        ("usage", None, "line 2: usage.prompt_tokens: lacks usage.prompt_tokens"),
+        ("usage.prompt_tokens", "7", "line 2: usage.prompt_tokens: expected a whole number from 0"),
+        ("usage.prompt_tokens", 10**400, "line 2: usage.prompt_tokens: .*, got 1000"),
+        ("usage.completion_tokens", -1, "line 2: usage.completion_tokens: .*, got -1"),
+        ("usage.completion_tokens", True, "line 2: usage.completion_tokens: .*, got True"),
+        ("latency_s", float("nan"), "line 2: latency_s: expected seconds, at least 0, got nan"),
+        ("latency_s", float("inf"), "line 2: latency_s: .*, got inf"),
+        ("error", {"name": 3, "message": "no"}, "line 2: error.name: expected a text, got 3"),
+        ("error", {"name": "timeout"}, "line 2: error.message: lacks error.message"),
+    ],
+)
+def test_values_that_are_wrong(tmp_path: Path, place: str, value: Any, complaint: str) -> None:
+    path = tmp_path / "calls.jsonl"
+    path.write_text(f"{HEAD}\n{json.dumps(CALL)}\n")
+    assert len(ReplayLLM(path)._recording.calls) == 1
+    path.write_text(f"{HEAD}\n{changed(place, value)}\n")
+    with pytest.raises(DataError, match=rf"calls\.jsonl: {complaint}"):
+        ReplayLLM(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (f"{HEAD}\n{'[' * 100_000}\n".encode(), "line 2: is nested too deep"),
+        (("[" * 100_000 + "\n").encode(), "line 1: is nested too deep"),
+        (HEAD.encode() + b"\n{\xff}\n", "line 2: is not UTF-8"),
+        (HEAD.encode("utf-16") + b"\n", "line 1: is not UTF-8"),
+        (gzip.compress(f"{HEAD}\n".encode(), mtime=0), "is compressed: unpack it with gunzip first"),
+    ],
+)
+def test_contents_that_are_wrong(tmp_path: Path, content: bytes, complaint: str) -> None:
+    path = tmp_path / "calls.jsonl"
+    path.write_bytes(content)
+    for make in (ReplayLLM, lambda path: RecordingLLM(Counting("m"), path)):
+        with pytest.raises(DataError, match=complaint):
+            make(path)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("kind", ["fifo", "loop", "folder", "device"])
+def test_what_is_no_file(tmp_path: Path, kind: str) -> None:
+    """None of it keeps us waiting, or is written to."""
+    path = tmp_path / "calls.jsonl"
+    {
+        "fifo": lambda: os.mkfifo(path),
+        "loop": lambda: path.symlink_to(path),
+        "folder": path.mkdir,
+        "device": lambda: path.symlink_to("/dev/zero"),
+    }[kind]()
+    complaint = {"loop": "symbolic links", "folder": "Is a directory"}.get(kind, "not a pipe")
+    for make in (ReplayLLM, lambda path: RecordingLLM(Counting(), path)):
+        with pytest.raises(DataError, match=rf"calls\.jsonl: cannot be .*{complaint}"):
+            make(path)
+
+
+def test_a_name_that_is_none() -> None:
+    for make in (ReplayLLM, lambda path: RecordingLLM(Counting(), path)):
+        with pytest.raises(DataError, match=r"cannot be .*null"):
+            make("calls\0.jsonl")
+
+
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"absent.jsonl: cannot be read: No such file"):
         make_llm(f"replay:{tmp_path}/absent.jsonl", profile=TOY)
@@ -234,3 +342,115 @@ def test_a_replayed_evaluation_is_identical(path: Path) -> None:
     two = evaluate(ToyEnv(), replayed, range(4))
     assert to_data(one) == to_data(two)
     assert len(scripted.prompts) == n_calls == sum(len(e.steps) for e in one)
+
+
+class FullDisk:
+    """Lets files grow up to a number of bytes, as a full disk does."""
+
+    def __init__(self, n_bytes: int):
+        self.n_bytes = n_bytes
+        self.before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def __enter__(self) -> None:
+        self.handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self.n_bytes, self.before[1]))
+
+    def __exit__(self, *_: object) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, self.before)
+        signal.signal(signal.SIGXFSZ, self.handler)
+
+
+def test_what_could_not_be_written_is_not_kept(path: Path) -> None:
+    inner = Counting()
+    llm = RecordingLLM(inner, path)
+    llm.complete(prompt("a"))
+    whole = path.read_bytes()
+    # Room for half of the next line.
+    with FullDisk(len(whole) + 50), pytest.raises(DataError, match="cannot be written: File too"):
+        llm.complete(prompt("b"))
+    assert path.read_bytes() == whole
+    assert llm.complete(prompt("b")).text == "reply 3 é\n"
+    assert [llm.complete(prompt(text)).text[:7] for text in "ab"] == ["reply 1", "reply 3"]
+    assert len(ReplayLLM(path)._recording.calls) == 2
+
+
+@pytest.mark.parametrize("n_bytes", [0, 1, 40])
+def test_a_first_line_that_was_cut_off_is_begun_anew(path: Path, n_bytes: int) -> None:
+    RecordingLLM(Counting(), path).close()
+    path.write_bytes(path.read_bytes()[:n_bytes])
+    llm = RecordingLLM(Counting(), path)
+    llm.complete(prompt("a"))
+    assert len(ReplayLLM(path)._recording.calls) == 1
+
+
+def test_another_beginning_is_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("my notes")
+    with pytest.raises(DataError, match="line 1: is not a JSON object"):
+        RecordingLLM(Counting(), path)
+    assert path.read_text() == "my notes"
+
+
+_WRITER = """
+import sys
+from tests.llms.test_recorder import Counting, prompt
+from rememberer_nb.llms import RecordingLLM
+llm = RecordingLLM(Counting(), sys.argv[1])
+llm.complete(prompt("theirs"))
+print("written", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_one_process_writes(path: Path) -> None:
+    command = [sys.executable, "-c", _WRITER, str(path)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT) as process:
+        try:
+            assert process.stdout.readline() == "written\n"
+            before = path.read_bytes()
+            with pytest.raises(DataError, match="another process is recording to it"):
+                RecordingLLM(Counting(), path)
+            assert path.read_bytes() == before
+            # Who only reads may.
+            assert ReplayLLM(path).complete(prompt("theirs")).text == "reply 1 é\n"
+        finally:
+            process.kill()
+    # It was killed, which gives the file free at once.
+    llm = RecordingLLM(Counting(), path)
+    assert llm.complete(prompt("theirs")).text == "reply 1 é\n"
+    llm.close()
+    assert [file.name for file in path.parent.iterdir()] == ["calls.jsonl"]
+
+
+def test_recorders_of_one_process_share_the_file(path: Path) -> None:
+    one, two = RecordingLLM(first := Counting(), path), RecordingLLM(second := Counting(), path)
+    assert one.complete(prompt("a")) == two.complete(prompt("a"))
+    one.close()
+    two.complete(prompt("b"))
+    assert (first.n, second.n) == (1, 1)
+    # Closed, it opens the file again.
+    assert one.complete(prompt("b")).text == "reply 1 é\n"
+    assert len(ReplayLLM(path)._recording.calls) == 2
+    with pytest.raises(DataError, match="other settings"):
+        RecordingLLM(Counting("another"), path)
+
+
+def test_a_file_that_was_changed_meanwhile_is_not_written_over(path: Path) -> None:
+    llm = RecordingLLM(Counting(), path)
+    llm.complete(prompt("a"))
+    path.write_bytes(changed_by_hand := path.read_bytes() + b"\n")
+    with pytest.raises(DataError, match="was changed since"):
+        llm.complete(prompt("b"))
+    assert path.read_bytes() == changed_by_hand
+
+
+def test_the_process_may_go_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    llm = RecordingLLM(Counting(), "calls.jsonl")
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    llm.complete(prompt("a"))
+    llm.close()
+    assert len(ReplayLLM(tmp_path / "calls.jsonl")._recording.calls) == 1
+    assert {file.name for file in tmp_path.iterdir()} == {"calls.jsonl", "below"}

@@ -70,3 +70,17 @@ def test_what_a_server_asks_for(headers: dict[str, str], seconds: float | None) 
 def test_no_header_makes_a_wait_longer_than_the_caps(text: str, n: int, draw: float) -> None:
     config = LLMConfig(retry_after_cap_s=7.0, max_backoff_s=5.0)
     assert 0 <= wait_s(n, {"retry-after": text}, config, Fixed(draw)) <= 7.0
+
+
+def test_what_a_server_asks_of_all_is_spread() -> None:
+    """A wait of our own is 0.5 to 1 s after the first failure: up to half a second comes on top."""
+    config = LLMConfig(backoff_s=1.0, max_backoff_s=5.0, retry_after_cap_s=60.0)
+    asked = [wait_s(1, {"retry-after": "20"}, config, Fixed(draw)) for draw in (0.0, 0.5, 1.0)]
+    assert asked == [20.0, 20.25, 20.5]
+    # The cap holds all the same, and those that it catches are spread below it.
+    capped = [wait_s(1, {"retry-after": "99"}, config, Fixed(draw)) for draw in (0.0, 1.0)]
+    assert capped == [59.5, 60.0]
+
+
+def test_a_date_beyond_all_calendars() -> None:
+    assert retry_after_s({"retry-after": "Fri, 01 May 2026 12:00:30 +99999999999"}, NOW) is None

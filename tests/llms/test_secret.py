@@ -61,3 +61,17 @@ def test_what_is_hidden() -> None:
 def test_short_secrets_leave_words_alone() -> None:
     assert Endpoint(DEFAULT_URL, "none").scrub("none of it") == "none of it"
     assert Endpoint(DEFAULT_URL, "").hide("as it is") == "as it is"
+
+
+@pytest.mark.parametrize("key", ["two\nlines", "non-ascii-ключ", "a\x00b"])
+def test_keys_that_no_header_can_hold(key: str) -> None:
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY must be printable ASCII") as caught:
+        endpoint_from_environment({"OPENAI_API_KEY": key})
+    assert key not in str(caught.value)
+
+
+def test_messages_name_the_variables_of_their_endpoint() -> None:
+    with pytest.raises(LLMAuthError, match=r"set EMBEDDING_API_KEY for .* or EMBEDDING_BASE_URL"):
+        endpoint_from_environment(
+            {"EMBEDDING_BASE_URL": "https://x.example/v1"}, prefix="EMBEDDING"
+        )
