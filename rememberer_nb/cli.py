@@ -177,10 +177,7 @@ def _parameter(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise argparse.ArgumentTypeError(f"expected NAME=VALUE, got {text!r:.80}")
-    try:
-        return name.strip(), parse_scalar(value)
-    except ConfigError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    return name.strip(), parse_scalar(value)
 
 
 # The parser.

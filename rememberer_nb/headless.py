@@ -77,6 +77,8 @@ class _Client(PapermillNotebookClient):
             _sort_streams(cell.get("outputs", []))
 
     def _failed(self, cell: Any, name: str, text: str) -> CellExecutionError:
+        # A kernel that dies at once has not said which cell it was at.
+        cell.execution_count = cell.execution_count or self.code_cells_executed
         cell.outputs.append(new_output("error", ename=name, evalue=text, traceback=[text]))
         return CellExecutionError(text, name, text)
 

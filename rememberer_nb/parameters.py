@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import difflib
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ import nbformat
 from rememberer_nb.errors import ConfigError, NotebookError
 
 Scalar = bool | int | float | str | None
+_WORDS: dict[str, Scalar] = {"true": True, "false": False, "null": None}
+_WHOLE = re.compile(r"[-+]?[0-9]{1,1000}")
+_REAL = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
@@ -50,7 +54,9 @@ class Parameter:
         else:
             is_fine = type(value) is kind
         if not is_fine:
-            raise ConfigError(f"{self.name} must be {_NAMES[kind]}, got {value!r:.80}")
+            raise ConfigError(
+                f"{self.name} must be {_NAMES.get(kind, 'a scalar')}, got {value!r:.80}"
+            )
         problem = self._problem(value)
         if problem:
             raise ConfigError(f"{self.name} must be {problem}, got {value!r:.80}")
@@ -160,23 +166,17 @@ def read_notebook(path: Path) -> Any:
 
 
 def parse_scalar(text: str) -> Scalar:
-    """A value from the command line: a number, true, false, null, or text.
+    """A value from the command line: a number, true, false, null, or text, in quotes or not.
 
-    >>> [parse_scalar(text) for text in ("3", "0.5", "true", "null", "'3'", "1:30", "")]
-    [3, 0.5, True, None, '3', '1:30', '']
+    >>> [parse_scalar(text) for text in ("3", "1e-3", "true", "null", "'3'", "1:30", "[1", "")]
+    [3, 0.001, True, None, '3', '1:30', '[1', '']
     """
-    import yaml
-
-    if not text.strip():
-        return ""
-    try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(
-            f"expected a number, true, false, null or text (in quotes if need be), got {text!r:.80}"
-        ) from error
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if is_number and ":" in text:
-        # YAML counts 1:30 as 90, to base 60; here it is a range of tasks.
-        return text.strip()
-    return value if value is None or type(value) in _NAMES else text.strip()
+    text = text.strip()
+    if text in _WORDS:
+        return _WORDS[text]
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if _REAL.fullmatch(text):
+        return float(text)
+    is_quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+    return text[1:-1] if is_quoted else text
