@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import papermill
+import zmq
+from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -33,12 +35,21 @@ _STANDARD_ERROR = 2
 _DIED = "DeadKernelError"
 
 
+class _KernelClient(AsyncKernelClient):
+    """What a kernel prints faster than it is read waits without limit: ZeroMQ would drop it."""
+
+    def connect_iopub(self, identity: bytes | None = None) -> Any:
+        self.context.setsockopt(zmq.RCVHWM, 0)
+        return super().connect_iopub(identity)
+
+
 class QuietKernelManager(AsyncKernelManager):
     """Kernels over IPC sockets: no open ports, and ipykernel 7 has nothing to warn about."""
 
     def __init__(self, **settings: Any):
         super().__init__(**settings)
         self.transport = "ipc"
+        self.client_factory = _KernelClient
 
 
 class _Client(PapermillNotebookClient):
@@ -71,7 +82,8 @@ class _Client(PapermillNotebookClient):
         except DeadKernelError as error:
             raise self._failed(cell, _DIED, f"the kernel died{self._last_words()}") from error
         except CellTimeoutError as error:
-            text = f"the cell took longer than {self.timeout} s"
+            is_lost = "IOPub" in str(error)
+            text = "some output was lost" if is_lost else f"it took longer than {self.timeout} s"
             raise self._failed(cell, "CellTimeoutError", text) from error
         finally:
             _sort_streams(cell.get("outputs", []))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from rememberer_nb.cli import main
+from rememberer_nb.errors import NotebookError
 from rememberer_nb.places import claimed_folder
 
 TRANSCRIPT = """-----------------
@@ -164,9 +167,35 @@ def test_a_folder_in_use_is_refused_before_the_work(capsys, tmp_path: Path, call
     assert "out: another process is writing there" in capsys.readouterr().err
 
 
+def test_a_failed_run_prints_its_json(capsys, tmp_path: Path, monkeypatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise NotebookError("00 failed", cell=3, cause="KeyError: 'lost'")
+
+    monkeypatch.setattr("rememberer_nb.suite.run_notebook", fail)
+    assert main(["run", "00", "--json", "--out", str(tmp_path / "out")]) == 1
+    result = json.loads(capsys.readouterr().out)
+    assert result["problems"] == [
+        {"name": "00_start_here", "state": "failed", "cell": 3, "error": "KeyError: 'lost'"}
+    ]
+    assert result["states"] == {"00_start_here": "failed"}
+
+
+def test_a_terminated_run_prints_its_json(capsys, tmp_path: Path, monkeypatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    monkeypatch.setattr("rememberer_nb.suite.run_notebook", stop)
+    assert main(["run", "00", "--json", "--out", str(tmp_path / "out")]) == 143
+    result = json.loads(capsys.readouterr().out)
+    assert result["stopped"] == {"name": "terminated", "why": "terminated", "n_unfinished": 1}
+    assert "00_start_here: stopped" in (tmp_path / "out" / "index.html").read_text()
+
+
 LIMITED = """
 import resource, sys
 from rememberer_nb.cli import main
+from rememberer_nb.errors import NotebookError
 from rememberer_nb.places import claimed_folder
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 sys.exit(main(sys.argv[1:]))
