@@ -32,11 +32,16 @@ _CELL_TIMEOUT_S = 600
 # How far behind its kernel the client may be: a kernel prints faster than messages are read.
 _IOPUB_TIMEOUT_S = 120
 _STANDARD_ERROR = 2
+# ZeroMQ drops what is sent faster than it is read, unless told otherwise at both ends.
+_KERNEL_DROPS_NOTHING = (
+    "--IPKernelApp.exec_lines=(lambda thread: thread.schedule("
+    "lambda: thread.socket.set_hwm(0)))(get_ipython().kernel.iopub_thread)"
+)
 _DIED = "DeadKernelError"
 
 
 class _KernelClient(AsyncKernelClient):
-    """What a kernel prints faster than it is read waits without limit: ZeroMQ would drop it."""
+    """What its kernel prints faster than it is read waits without limit."""
 
     def connect_iopub(self, identity: bytes | None = None) -> Any:
         self.context.setsockopt(zmq.RCVHWM, 0)
@@ -64,16 +69,22 @@ class _Client(PapermillNotebookClient):
         self.reset_execution_trackers()
         try:
             with self.setup_kernel(stdout=_STANDARD_ERROR, **settings):
-                info = self.wait_for_reply(self.kc.kernel_info())
-                self.nb.metadata["language_info"] = info["content"]["language_info"]
-                self.papermill_execute_cells()
-                self.set_widgets_metadata()
-        except KeyboardInterrupt:
-            self.shutdown_kernel = "immediate"
+                self._run_cells()
+        finally:
+            # A stop while the kernel was starting leaves it.
             if self.km is not None:
                 self._cleanup_kernel()
-            raise
         return self.nb
+
+    def _run_cells(self) -> None:
+        try:
+            info = self.wait_for_reply(self.kc.kernel_info())
+            self.nb.metadata["language_info"] = info["content"]["language_info"]
+            self.papermill_execute_cells()
+            self.set_widgets_metadata()
+        except KeyboardInterrupt:
+            self.shutdown_kernel = "immediate"
+            raise
 
     def execute_cell(self, cell: Any, cell_index: int, **settings: Any) -> Any:
         self._streams, self._n_shown = {}, 0
@@ -139,6 +150,7 @@ class _Engine(NBClientEngine):
             kernel_manager_class=QuietKernelManager,
             timeout=_CELL_TIMEOUT_S,
             iopub_timeout=_IOPUB_TIMEOUT_S,
+            extra_arguments=[_KERNEL_DROPS_NOTHING],
             log=logger,
         )
         client.execute()
