@@ -122,7 +122,8 @@ class _Suite:
 
     def _keep(self, name: str, output: Path) -> None:
         with self._noted(name):
-            if output.exists():
+            # Who stops a run is not made to wait for a page; the executed copy is there.
+            if output.exists() and self.runs[name].state != "stopped":
                 notebook = read_notebook(output)
                 save_figures(notebook, self.folder / "figures", name)
                 write_html(notebook, self.folder / "html" / f"{name}.html", name)
