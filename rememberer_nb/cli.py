@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,36 +22,63 @@ from rememberer_nb.commands.memories import add_memory_commands
 from rememberer_nb.commands.pools import add_pool_commands
 from rememberer_nb.commands.webshop import add_webshop_commands
 from rememberer_nb.errors import ConfigError, RemembererError, TaskError
+from rememberer_nb.places import reason
 from rememberer_nb.printable import printable, say
+from rememberer_nb.stopping import sigterm_interrupts
 
+# What a command returns is printed. "text" is for people only; "save" is called after printing;
+# "problems" and "stopped" make the exit status.
 Command = Callable[[argparse.Namespace], dict[str, Any]]
+# As a shell has it: 128 and the signal's number.
+_STOPPED = {"interrupted": 130, "terminated": 143}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     args = _parser().parse_args(arguments)
     try:
-        started = time.perf_counter()
-        result = args.command(args)
-        seconds = round(time.perf_counter() - started, 3)
-        result["timing"] = {**result.get("timing", {}), "total_s": seconds}
-        _show(args, result)
-        if "stopped" in result:
-            stopped = result["stopped"]
-            say(f"rememberer-nb: stopped before its end: {stopped['why']}", sys.stderr)
-            return 130 if stopped["name"] == "interrupted" else 1
-        if result.get("problems"):
-            return 1
+        with sigterm_interrupts(), _place(args):
+            return _run_command(args)
     except RemembererError as error:
         say(f"rememberer-nb: {error}", sys.stderr)
         return 2 if isinstance(error, ConfigError | TaskError) else 1
-    except KeyboardInterrupt:
-        print("rememberer-nb: interrupted; what was committed is kept", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        name = getattr(error, "name", "interrupted")
+        say(f"rememberer-nb: {name}; what was committed is kept", sys.stderr)
+        return _STOPPED[name]
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        say(f"rememberer-nb: {where}{reason(error)}", sys.stderr)
+        return 1
+
+
+def _place(args: argparse.Namespace) -> AbstractContextManager[Any]:
+    """Where the command writes, made and tried before it works; see `rememberer_nb.places`."""
+    place = getattr(args, "place", None)
+    return place(args.out) if place and args.out else nullcontext()
+
+
+def _run_command(args: argparse.Namespace) -> int:
+    """Work, print the result, then save it: a full disk takes nothing that was seen."""
+    started = time.perf_counter()
+    result = args.command(args)
+    save = result.pop("save", None)
+    seconds = round(time.perf_counter() - started, 3)
+    result["timing"] = {**result.get("timing", {}), "total_s": seconds}
+    try:
+        _show(args, result)
+        sys.stdout.flush()
     except BrokenPipeError:
         # Whoever reads has seen enough (`| head`); nothing more is to be flushed at the exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    finally:
+        if save is not None:
+            save()
+    if "stopped" in result:
+        stopped = result["stopped"]
+        say(f"rememberer-nb: stopped before its end: {stopped['why']}", sys.stderr)
+        return _STOPPED.get(stopped["name"], 1)
+    return 1 if result.get("problems") else 0
 
 
 def _show(args: argparse.Namespace, result: dict[str, Any]) -> None:
@@ -139,9 +167,12 @@ def _learn_logged(episodes: Sequence[Any], path: Path | None) -> dict[str, Any]:
 
 def _bench(args: argparse.Namespace) -> dict[str, Any]:
     from rememberer_nb.bench import run_bench
+    from rememberer_nb.config import checked_count
 
     names = ("n", "products", "keep", "seed")
     given = {name: value for name in names if (value := getattr(args, name)) is not None}
+    for name, least in (("n", 1), ("products", 1), ("seed", 0)):
+        checked_count(f"--{name}", given.get(name, least), least, 2**62)
     return run_bench(args.name, **given)
 
 
@@ -159,12 +190,12 @@ def _run(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _parameter(text: str) -> tuple[str, Any]:
-    import yaml
+    from rememberer_nb.parameters import parse_scalar
 
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
-        raise argparse.ArgumentTypeError(f"expected NAME=VALUE, got {text!r}")
-    return name.strip(), yaml.safe_load(value)
+        raise argparse.ArgumentTypeError(f"expected NAME=VALUE, got {text!r:.80}")
+    return name.strip(), parse_scalar(value)
 
 
 # The parser.

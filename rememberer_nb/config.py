@@ -50,6 +50,17 @@ def _check_count(config: Any, name: str) -> None:
     _check(config, name, "a whole number of at least 0", isinstance(value, int) and value >= 0)
 
 
+def checked_count(name: str, value: Any, least: int, most: int) -> int:
+    """The value, if it is a whole number in [least, most]; else a `ConfigError`.
+
+    >>> checked_count("--jobs", 2, 1, 1024)
+    2
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ConfigError(f"{name} must be a whole number from {least} to {most}, got {value!r}")
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class RetrievalConfig:
     """Which records are shown: total = λ f_g + (1 − λ) f_o (paper, section 3.3)."""
@@ -265,7 +276,7 @@ class RolloutConfig:
 
     def __post_init__(self) -> None:
         _check_positive(self, "max_steps")
-        _check_positive(self, "n_epochs")
+        checked_count("RolloutConfig.n_epochs", self.n_epochs, 1, 1_000_000)
         _check_positive(self, "batch_size", or_none=True)
 
 

@@ -22,7 +22,8 @@
     │       ├── LLMOutageError    too many calls in a row failed
     │       ├── BudgetError       the run's own budget is used up
     │       └── ReplayError       the recording lacks this request
-    ├── NotebookError         a notebook failed, or was given an unknown parameter
+    ├── NotebookError         a notebook failed, or its kernel died
+    ├── WorkerError           a worker process was killed, by a lack of memory perhaps
     └── MissingExtraError     an optional dependency is missing; names the extra       (ImportError)
 
 The command line prints the message of a `RemembererError` on one line and exits with status 1
@@ -199,7 +200,25 @@ class ReplayError(LLMStopError):
 
 
 class NotebookError(RemembererError):
-    """A notebook failed to run, or was given a parameter it does not have."""
+    """A notebook failed to run.
+
+    Parameters
+    ----------
+    problem : one line for people.
+    cell : the number in brackets of the cell that failed, if one did.
+    cause : the error's last line: "KeyError: 'lost'".
+    has_died : whether its kernel ended.
+    """
+
+    def __init__(
+        self, problem: str, *, cell: int | None = None, cause: str = "", has_died: bool = False
+    ):
+        self.cell, self.cause, self.has_died = cell, cause or problem, has_died
+        super().__init__(problem)
+
+
+class WorkerError(RemembererError):
+    """A worker process ended before its work did."""
 
 
 class MissingExtraError(RemembererError, ImportError):

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+import math
+import os
+from collections.abc import Generator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,14 +23,21 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from rememberer_nb.agents import Agent, describe_agent
-from rememberer_nb.analysis import episode_metrics
+from rememberer_nb.analysis import METRICS, episode_metrics
 from rememberer_nb.assemble import Settings, build_agent, build_env, build_llm, build_memory
+from rememberer_nb.config import checked_count
 from rememberer_nb.elements import Episode, to_data
-from rememberer_nb.errors import DataError
+from rememberer_nb.errors import DataError, WorkerError
 from rememberer_nb.identity import differences, fingerprint, plain
 from rememberer_nb.llms import close
 from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.places import reason, write_text
 from rememberer_nb.rollout import TextEnv, evaluate, train
+from rememberer_nb.stopping import end_with_parent
+
+# A slip of the finger is refused rather than tried.
+MAX_SEEDS = 100_000
+MAX_JOBS = 1024
 
 CONDITIONS = {
     "random": "draws from the available actions",
@@ -141,18 +152,15 @@ def compare(
     n_jobs : processes; the results do not depend on it.
     is_shown : whether to show a progress bar.
     """
+    n_jobs = checked_count("--jobs", n_jobs, 1, MAX_JOBS)
     done = _read_done(path, comparison) if path is not None else {}
     waiting = [seed for seed in comparison.seeds if seed not in done]
-    pool = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    results: Iterable[dict[str, Any]] = pool(
-        joblib.delayed(run_seed)(comparison, seed) for seed in waiting
-    )
-    bar = tqdm(results, total=len(waiting), desc="compare", unit="seed", disable=not is_shown)
-    for result in bar:
-        done[result["seed"]] = result
-        if path is not None:
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(result) + "\n")
+    with closing(_run_seeds(comparison, waiting, n_jobs)) as results:
+        bar = tqdm(results, total=len(waiting), desc="compare", unit="seed", disable=not is_shown)
+        for result in bar:
+            done[result["seed"]] = result
+            if path is not None:
+                _append(path, result)
     return [done[seed] for seed in comparison.seeds]
 
 
@@ -175,25 +183,105 @@ def _head(comparison: Comparison) -> dict[str, Any]:
     return dict(plain({"comparison": {**to_data(comparison), "seeds": None}, "identity": identity}))
 
 
+def _run_seeds(
+    comparison: Comparison, seeds: Sequence[int], n_jobs: int
+) -> Generator[dict[str, Any], None, None]:
+    """The seeds' results as they are finished; closing it ends the workers at once."""
+    pool = joblib.Parallel(
+        n_jobs=max(1, min(n_jobs, len(seeds))),
+        return_as="generator_unordered",
+        initializer=end_with_parent,
+        initargs=(os.getpid(),),
+    )
+    results = pool(joblib.delayed(run_seed)(comparison, seed) for seed in seeds)
+    try:
+        yield from results
+    except BrokenProcessPool as error:
+        raise WorkerError(
+            "a worker process was killed, perhaps for want of memory; --jobs 1 needs none"
+        ) from error
+
+
+def _append(path: Path, result: dict[str, Any]) -> None:
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(result) + "\n")
+    except OSError as error:
+        raise DataError(f"cannot be written: {reason(error)}", path=path) from error
+
+
 def _read_done(path: Path, comparison: Comparison) -> dict[int, dict[str, Any]]:
     head = _head(comparison)
     if not path.exists():
-        path.write_text(json.dumps(head) + "\n", encoding="utf-8")
+        write_text(path, json.dumps(head) + "\n")
         return {}
-    text = path.read_text(encoding="utf-8")
-    whole, _, cut_off = text.rpartition("\n")
     try:
-        first, *rows = [json.loads(line) for line in whole.split("\n")]
-        done = {row["seed"]: row for row in rows}
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise DataError(f"is no file of finished seeds: {error!r}", path=path) from error
+        whole, _, cut_off = path.read_bytes().rpartition(b"\n")
+    except OSError as error:
+        raise DataError(f"cannot be read: {reason(error)}", path=path) from error
+    lines = whole.split(b"\n")
+    first, *rows = [_parse(line, path, number) for number, line in enumerate(lines, start=1)]
     if first != head:
-        found = differences(first if isinstance(first, dict) else {}, head)
+        if not (isinstance(first, dict) and "comparison" in first):
+            raise DataError("is no file of finished seeds", path=path)
+        found = differences(first, head)
         raise DataError(
             "belongs to a comparison with other settings or tasks: " + "; ".join(found[:3]),
             path=path,
         )
+    done = {}
+    for number, row in enumerate(rows, start=2):
+        if not _is_finished(row):
+            raise DataError(
+                'expected a finished seed: "seed", "test" with a row of numbers per condition, '
+                f'"training" and "n_records"; got {lines[number - 1].decode()[:60]}',
+                path=path,
+                field=f"line {number}",
+            )
+        done[row["seed"]] = row
     if cut_off:
         # A run was stopped while it wrote: that seed is run again.
-        path.write_text(whole + "\n", encoding="utf-8")
+        write_text(path, whole.decode() + "\n")
     return done
+
+
+def _parse(line: bytes, path: Path, number: int) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        problem = f"expected JSON in UTF-8: {error}"
+        raise DataError(problem, path=path, field=f"line {number}") from error
+
+
+def _is_finished(row: Any) -> bool:
+    """Whether it is what `run_seed` returns."""
+    if not isinstance(row, dict) or not _is_count(row.get("seed")):
+        return False
+    test, training, sizes = (row.get(key) for key in ("test", "training", "n_records"))
+    return (
+        isinstance(test, list)
+        and isinstance(training, list)
+        and isinstance(sizes, dict)
+        and all(_is_row(each, row["seed"]) for each in test + training)
+        and [each["agent"] for each in test] == list(CONDITIONS)
+        and bool(training)
+        and all(_is_count(each.get("epoch")) for each in training)
+        and all(map(_is_count, sizes.values()))
+    )
+
+
+def _is_row(row: Any, seed: int) -> bool:
+    return (
+        isinstance(row, dict)
+        and isinstance(row.get("agent"), str)
+        and row.get("seed") == seed
+        and all(_is_number(row.get(metric)) for metric in METRICS)
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0

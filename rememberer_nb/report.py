@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rememberer_nb.analysis import paired_differences, plain_rows, summary_table
 from rememberer_nb.assemble import Settings, build_env
+from rememberer_nb.config import checked_count
 from rememberer_nb.envs.tasks import task_numbers
-from rememberer_nb.experiments import CONDITIONS, PAIRS, Comparison, compare
+from rememberer_nb.errors import DataError
+from rememberer_nb.experiments import CONDITIONS, MAX_SEEDS, PAIRS, Comparison, compare
+from rememberer_nb.places import reason, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +26,7 @@ _PLACES = {"webshop": "bundled shop", "wikihow": "bundled how-to site"}
 
 def default_comparison(n_seeds: int = 12, env: str = "webshop") -> Comparison:
     """Three epochs on S0, then the test tasks, in a bundled environment with the offline LLM."""
+    n_seeds = checked_count("--n-seeds", n_seeds, 1, MAX_SEEDS)
     settings = Settings(env=env, initial="E0")
     n_tasks = len(build_env(settings).unwrapped.tasks)
     return Comparison(
@@ -34,29 +40,34 @@ def default_comparison(n_seeds: int = 12, env: str = "webshop") -> Comparison:
 def run_comparison(
     folder: Path, comparison: Comparison, *, n_jobs: int, is_shown: bool = True
 ) -> tuple[dict[str, Any], str]:
-    """Compare the agents; returns the numbers and a text table, and writes both.
+    """Compare the agents; returns the numbers and a text table, for `write_comparison`.
 
-    The folder gets comparison.jsonl (finished seeds: with the same comparison it goes on from
-    there), comparison.json, comparison.txt and figures/comparison*.png.
+    Finished seeds are kept in comparison.jsonl in the folder: with the same comparison it goes on
+    from there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     results = compare(
         comparison, path=folder / "comparison.jsonl", n_jobs=n_jobs, is_shown=is_shown
     )
     numbers = comparison_numbers(results)
-    (folder / "comparison.json").write_text(json.dumps(numbers, indent=1), encoding="utf-8")
-    text = comparison_text(numbers, comparison)
+    return numbers, comparison_text(numbers, comparison)
+
+
+def write_comparison(folder: Path, numbers: dict[str, Any], text: str) -> None:
+    """Write comparison.json, comparison.txt and figures/comparison*.png to a run's folder."""
+    write_text(folder / "comparison.json", json.dumps(numbers, indent=1))
     _write_comparison(numbers, text, folder / "comparison.txt", folder / "figures")
-    return numbers, text
 
 
 def _write_comparison(numbers: dict[str, Any], text: str, table: Path, folder: Path) -> list[Path]:
     from rememberer_nb import plots
 
-    table.write_text(f"{text}\n", encoding="utf-8")
-    drawn = plots.save_comparison(
-        numbers["summary"], numbers["differences"], numbers["training"], folder
-    )
+    write_text(table, f"{text}\n")
+    try:
+        drawn = plots.save_comparison(
+            numbers["summary"], numbers["differences"], numbers["training"], folder
+        )
+    except OSError as error:
+        raise DataError(f"cannot be written: {reason(error)}", path=folder) from error
     return [table, *drawn]
 
 
@@ -176,8 +187,7 @@ def write_html(notebook: Any, path: Path, title: str) -> None:
         static_notebook(notebook), resources={"metadata": {"name": title}}
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A notebook's JSON may hold half a surrogate pair, UTF-8 cannot: it is shown as an escape.
-    path.write_text(body, encoding="utf-8", errors="backslashreplace")
+    write_text(path, body)
 
 
 _INDEX = """<!doctype html>
@@ -195,21 +205,41 @@ pre {{overflow-x: auto; font-size: .85rem}} img {{max-width: 100%; background: #
 """
 
 
-def write_index(folder: Path, notebooks: list[str], text: str) -> None:
-    """``index.html`` of a run: links to the notebooks, the table, the comparison's figures."""
-    links = "".join(f'<li><a href="html/{name}.html">{name}</a></li>' for name in notebooks)
+@dataclass(frozen=True, slots=True)
+class NotebookRun:
+    """How far a run is with one notebook.
+
+    state : "done", "failed", "died" (its kernel), "stopped" (while it ran) or "not run".
+    cell, error : where it failed, and the error's last line.
+    """
+
+    name: str
+    state: str = "not run"
+    cell: int | None = None
+    error: str = ""
+
+
+def write_index(folder: Path, notebooks: Sequence[NotebookRun], text: str) -> None:
+    """``index.html`` of a run: every notebook and its state, the table, the figures."""
     figures = sorted((folder / "figures").glob("comparison*.png"))
     images = "".join(f'<p><img alt="{p.stem}" src="figures/{p.name}"></p>' for p in figures)
-    (folder / "index.html").write_text(
-        _INDEX.format(
-            name=html.escape(folder.name),
-            notebooks=links,
-            text=html.escape(text or "not run"),
-            images=images,
-        ),
-        encoding="utf-8",
-        errors="backslashreplace",
+    page = _INDEX.format(
+        name=html.escape(folder.name),
+        notebooks="".join(_item(folder, notebook) for notebook in notebooks),
+        text=html.escape(text or "not run"),
+        images=images,
     )
+    write_text(folder / "index.html", page)
+
+
+def _item(folder: Path, notebook: NotebookRun) -> str:
+    name = html.escape(notebook.name)
+    page = f"html/{notebook.name}.html"
+    is_linked = notebook.state != "not run" and (folder / page).exists()
+    title = f'<a href="{html.escape(page)}">{name}</a>' if is_linked else name
+    where = "" if notebook.cell is None else f", cell {notebook.cell}"
+    why = f": <code>{html.escape(notebook.error)}</code>" if notebook.error else ""
+    return f"<li>{title}: {notebook.state}{where}{why}</li>"
 
 
 def figures(folder: Path, *, n_jobs: int = 2) -> list[Path]:
@@ -218,7 +248,7 @@ def figures(folder: Path, *, n_jobs: int = 2) -> list[Path]:
 
     folder.mkdir(exist_ok=True)
     loop = folder / "loop.svg"
-    loop.write_text(LoopDiagram()._repr_svg_() + "\n", encoding="utf-8")
+    write_text(loop, LoopDiagram()._repr_svg_() + "\n")
     paths = [loop]
     for env in _PLACES:
         comparison = default_comparison(env=env)

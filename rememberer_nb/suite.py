@@ -1,4 +1,4 @@
-"""The notebooks, run headless: papermill executes them, nothing is written but below the run.
+"""The notebooks, run headless, and the comparison: nothing is written but below the run.
 
 A run folder holds the executed notebooks, an HTML page of each, their figures as PNG, their metrics
 as JSON, the comparison of agents, and an index page::
@@ -14,32 +14,34 @@ import base64
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import papermill
-from jupyter_client.manager import AsyncKernelManager
-from papermill.exceptions import PapermillExecutionError
 from tqdm.auto import tqdm
 
-from rememberer_nb.errors import ConfigError, NotebookError
-from rememberer_nb.metrics import METRICS_MIME
-from rememberer_nb.report import default_comparison, run_comparison, write_html, write_index
+from rememberer_nb.clipping import one_line
+from rememberer_nb.config import checked_count
+from rememberer_nb.errors import ConfigError, NotebookError, RemembererError
+from rememberer_nb.experiments import MAX_JOBS, Comparison
+from rememberer_nb.headless import all_outputs, run_notebook
+from rememberer_nb.parameters import checked, fast_parameters, read_notebook
+from rememberer_nb.places import claimed_folder, new_run_folder, write_text
+from rememberer_nb.report import (
+    NotebookRun,
+    default_comparison,
+    run_comparison,
+    write_comparison,
+    write_html,
+    write_index,
+)
 from rememberer_nb.report import figures as report_figures
 from rememberer_nb.resources import data_path, is_checkout, notebooks_path
 
 MAIN_NOTEBOOKS = ("00", "01", "02", "03", "04", "05")
-_CELL_TIMEOUT_S = 600
-
-
-class QuietKernelManager(AsyncKernelManager):
-    """Kernels over IPC sockets: no open ports, and ipykernel 7 has nothing to warn about."""
-
-    def __init__(self, **settings: Any):
-        super().__init__(**settings)
-        self.transport = "ipc"
 
 
 def find_notebooks(only: Sequence[str] = ()) -> list[Path]:
@@ -69,76 +71,12 @@ def all_notebooks(only: Sequence[str] = ()) -> list[Path]:
     return [path for path in paths if path.name.startswith(tuple(only))]
 
 
-def check_parameters(path: Path, parameters: dict[str, Any]) -> None:
-    """Refuse a parameter that the notebook's `parameters` cell does not have."""
-    known = papermill.inspect_notebook(str(path))
-    unknown = sorted(set(parameters) - set(known))
-    if unknown:
-        raise NotebookError(
-            f"{path.name} has no parameter {', '.join(unknown)}; it has {', '.join(known)}"
-        )
-
-
-def fast_parameters(path: Path) -> dict[str, Any]:
-    """The notebook's own values for a quick run (metadata ``rememberer_nb.fast``)."""
-    notebook = nbformat.read(path, as_version=4)
-    return dict(notebook.metadata.get("rememberer_nb", {}).get("fast", {}))
-
-
-def run_notebook(
-    path: Path,
-    output: Path,
-    parameters: dict[str, Any] | None = None,
-    *,
-    is_shown: bool = True,
-) -> dict[str, Any]:
-    """Execute one notebook from a clean kernel and return its metrics.
-
-    Parameters
-    ----------
-    path, output : the notebook, and where its executed copy goes (kept also when a cell fails).
-    parameters : values for the `parameters` cell; an unknown name is a `NotebookError`.
-
-    Returns
-    -------
-    dict
-        What the notebook gave to `record_metrics`.
-    """
-    check_parameters(path, parameters or {})
-    output.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        notebook = papermill.execute_notebook(
-            str(path),
-            str(output),
-            parameters=parameters or {},
-            kernel_name="python3",
-            cwd=str(output.parent),
-            progress_bar=is_shown,
-            execution_timeout=_CELL_TIMEOUT_S,
-            kernel_manager_class=QuietKernelManager,
-            coalesce_streams=True,
-        )
-    except PapermillExecutionError as error:
-        raise NotebookError(
-            f"{path.name}, cell {error.exec_count}: {error.ename}: {error.evalue} (see {output})"
-        ) from error
-    return notebook_metrics(notebook)
-
-
-def notebook_metrics(notebook: Any) -> dict[str, Any]:
-    """What `record_metrics` left in a notebook's outputs, later calls winning."""
-    metrics: dict[str, Any] = {}
-    for output in _outputs(notebook):
-        metrics |= output.get("data", {}).get(METRICS_MIME, {})
-    return metrics
-
-
 def save_figures(notebook: Any, folder: Path, stem: str) -> list[Path]:
     """Write every PNG output to ``folder/stem_N.png``."""
     folder.mkdir(parents=True, exist_ok=True)
     images = [
         output["data"]["image/png"]
-        for output in _outputs(notebook)
+        for output in all_outputs(notebook)
         if "image/png" in output.get("data", {})
     ]
     paths = []
@@ -149,8 +87,97 @@ def save_figures(notebook: Any, folder: Path, stem: str) -> list[Path]:
     return paths
 
 
-def _outputs(notebook: Any) -> list[Any]:
-    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+@dataclass(slots=True)
+class _Suite:
+    """A run under way: what is finished is on disk at any time, whatever happens next."""
+
+    folder: Path
+    is_shown: bool
+    runs: dict[str, NotebookRun]
+    metrics: dict[str, Any] = field(default_factory=dict)
+    result: dict[str, Any] = field(default_factory=dict)
+    problems: list[dict[str, Any]] = field(default_factory=list)
+
+    def run(self, path: Path, parameters: dict[str, Any]) -> None:
+        """Run one notebook; a failure is noted, a stop too, and goes on up."""
+        output, started = self.folder / "notebooks" / path.name, time.perf_counter()
+        try:
+            metrics = run_notebook(path, output, parameters, is_shown=self.is_shown)
+            seconds = time.perf_counter() - started
+            self.metrics[path.stem] = {"metrics": metrics, "seconds": seconds}
+            self._note(path, "done")
+        except NotebookError as error:
+            self._note(path, "died" if error.has_died else "failed", error.cell, error.cause)
+        except KeyboardInterrupt:
+            self._note(path, "stopped")
+            raise
+        finally:
+            self._keep(path.stem, output)
+
+    def _note(self, path: Path, state: str, cell: int | None = None, error: str = "") -> None:
+        self.runs[path.stem] = NotebookRun(path.stem, state, cell, error)
+        if state in ("failed", "died"):
+            problem = {"name": path.stem, "state": state, "cell": cell, "error": error}
+            self.problems.append(problem)
+
+    def _keep(self, name: str, output: Path) -> None:
+        with self._noted(name):
+            # Who stops a run is not made to wait for a page; the executed copy is there.
+            if output.exists() and self.runs[name].state != "stopped":
+                notebook = read_notebook(output)
+                save_figures(notebook, self.folder / "figures", name)
+                write_html(notebook, self.folder / "html" / f"{name}.html", name)
+            write_json(self.folder / "metrics.json", self.metrics)
+            self.write_index()
+
+    def compare(self, comparison: Comparison, n_jobs: int) -> None:
+        """The comparison of agents."""
+        with self._noted("comparison"):
+            numbers, text = run_comparison(
+                self.folder, comparison, n_jobs=n_jobs, is_shown=self.is_shown
+            )
+            self.result |= {"comparison": numbers, "text": text}
+            write_comparison(self.folder, numbers, text)
+
+    def write_index(self) -> None:
+        """The page that lists all."""
+        write_index(self.folder, list(self.runs.values()), self.result.get("text", ""))
+
+    @contextmanager
+    def _noted(self, name: str) -> Iterator[None]:
+        """An error becomes a problem of the run: what else there is to do is done."""
+        try:
+            yield
+        except (RemembererError, OSError) as error:
+            text = one_line(str(error))
+            self.problems.append({"name": name, "state": "failed", "cell": None, "error": text})
+
+    def finish(self, stop: KeyboardInterrupt | None) -> dict[str, Any]:
+        """What the run comes to, for people and as data."""
+        with self._noted("index.html"):
+            self.write_index()
+        n_left = sum(run.state in ("stopped", "not run") for run in self.runs.values())
+        if stop is not None:
+            why = str(stop) or "interrupted"
+            name = getattr(stop, "name", "interrupted")
+            self.result["stopped"] = {"name": name, "why": why, "n_unfinished": n_left}
+        seen = f"{len(self.metrics)} notebooks, figures and metrics: {self.folder / 'index.html'}"
+        table = self.result.get("text")
+        wrong = "\n".join(map(_describe, self.problems))
+        return {
+            "run": str(self.folder),
+            "notebooks": {name: entry["metrics"] for name, entry in self.metrics.items()},
+            "states": {name: run.state for name, run in self.runs.items()},
+            **({"problems": self.problems} if self.problems else {}),
+            "timing": {name: round(entry["seconds"], 1) for name, entry in self.metrics.items()},
+            **self.result,
+            "text": "\n\n".join(filter(None, [table, wrong, seen])),
+        }
+
+
+def _describe(problem: dict[str, Any]) -> str:
+    where = "" if problem["cell"] is None else f", cell {problem['cell']}"
+    return f"{problem['name']}{where}: {problem['state']}: {problem['error']}"
 
 
 def run_suite(
@@ -165,56 +192,32 @@ def run_suite(
 ) -> dict[str, Any]:
     """Run notebooks and the comparison of agents; see the module for what a run leaves.
 
-    `parameters` go to every notebook of the run, over its fast values; one that a notebook does not
-    have is refused before anything runs.
+    `parameters` go to every notebook of the run, over its fast values; what does not fit one of
+    them is refused (`ConfigError`) before anything runs.
 
-    A failing notebook does not keep the others from running; at the end its failure is raised as
-    a `NotebookError`. A comparison that was cut off goes on where it stopped when the same `out`
-    is given again.
+    A notebook that fails, or whose kernel dies, does not keep the others from running: the result's
+    "problems" name it, and the error. Ctrl-C and SIGTERM leave what is finished: the result's
+    "stopped" says so. A comparison that was cut off goes on where it stopped when the same `out` is
+    given again.
     """
-    paths = find_notebooks(only)
-    for path in paths:
-        check_parameters(path, parameters or {})
-    folder = (out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    metrics: dict[str, Any] = {}
-    failures: list[str] = []
-    for path in tqdm(paths, desc="notebooks", unit="notebook", disable=not is_shown):
-        started = time.perf_counter()
+    checked_count("--jobs", n_jobs, 1, MAX_JOBS)
+    given = {}
+    for path in find_notebooks(only):
+        own = fast_parameters(path) if is_fast else {}
+        given[path] = checked(path, {**own, **(parameters or {})})
+    comparison = default_comparison(n_seeds) if n_seeds and not only else None
+    with claimed_folder(out.resolve()) if out else new_run_folder() as folder:
+        runs = {path.stem: NotebookRun(path.stem) for path in given}
+        suite = _Suite(folder.resolve(), is_shown, runs)
+        stop = None
         try:
-            found = _run_one(path, folder, is_fast, parameters or {}, is_shown)
-        except NotebookError as error:
-            failures.append(str(error))
-            continue
-        metrics[path.stem] = {"metrics": found, "seconds": time.perf_counter() - started}
-        _write_json(folder / "metrics.json", metrics)
-    result: dict[str, Any] = {
-        "run": str(folder),
-        "notebooks": {name: entry["metrics"] for name, entry in metrics.items()},
-        "timing": {name: round(entry["seconds"], 1) for name, entry in metrics.items()},
-    }
-    if n_seeds and not only:
-        result["comparison"], result["text"] = run_comparison(
-            folder, default_comparison(n_seeds), n_jobs=n_jobs, is_shown=is_shown
-        )
-    write_index(folder, list(metrics), result.get("text", ""))
-    seen = f"{len(metrics)} notebooks, figures and metrics: {folder / 'index.html'}"
-    result["text"] = "\n\n".join(filter(None, [result.get("text"), seen]))
-    if failures:
-        raise NotebookError("; ".join(failures))
-    return result
-
-
-def _run_one(
-    path: Path, folder: Path, is_fast: bool, parameters: dict[str, Any], is_shown: bool
-) -> dict[str, Any]:
-    parameters = {**(fast_parameters(path) if is_fast else {}), **parameters}
-    output = folder / "notebooks" / path.name
-    metrics = run_notebook(path, output, parameters, is_shown=is_shown)
-    notebook = nbformat.read(output, as_version=4)
-    save_figures(notebook, folder / "figures", path.stem)
-    write_html(notebook, folder / "html" / f"{path.stem}.html", path.stem)
-    return metrics
+            for path in tqdm(given, desc="notebooks", unit="notebook", disable=not is_shown):
+                suite.run(path, given[path])
+            if comparison is not None:
+                suite.compare(comparison, n_jobs)
+        except KeyboardInterrupt as error:
+            stop = error
+        return suite.finish(stop)
 
 
 def refresh(only: Sequence[str] = ()) -> list[Path]:
@@ -261,8 +264,9 @@ def _need_checkout() -> None:
         raise ConfigError("this rewrites committed files: run it in a checkout of the repository")
 
 
-def _write_json(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+def write_json(path: Path, content: Any) -> None:
+    """Write a whole JSON file."""
+    write_text(path, json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

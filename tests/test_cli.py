@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from rememberer_nb.cli import main
+from rememberer_nb.errors import NotebookError
+from rememberer_nb.places import claimed_folder
 
 TRANSCRIPT = """-----------------
 0
@@ -116,6 +121,117 @@ def test_out_keeps_episodes_and_metrics(capsys, tmp_path: Path) -> None:
     assert json.loads((out / "metrics.json").read_text())["mean_reward"] == result["mean_reward"]
 
 
+FOLDERS = [
+    ["train", "--tasks", "500", "--epochs", "1"],
+    ["evaluate", "--agent", "random", "--tasks", "100"],
+    ["compare", "--n-seeds", "1"],
+    ["run", "00"],
+]
+
+
+def no_work(*_: object, **__: object) -> None:
+    raise AssertionError("work was begun")
+
+
+@pytest.fixture
+def idle(monkeypatch) -> None:
+    """Whatever works says that it should not."""
+    for name in ("rollout.train", "rollout.evaluate", "experiments.run_seed", "suite.run_notebook"):
+        monkeypatch.setattr(f"rememberer_nb.{name}", no_work)
+
+
+@pytest.mark.usefixtures("idle")
+@pytest.mark.parametrize("call", FOLDERS, ids=lambda call: call[0])
+def test_a_file_in_the_way_is_refused_before_the_work(capsys, tmp_path: Path, call) -> None:
+    (tmp_path / "out").write_text("mine")
+    assert main([*call, "--out", str(tmp_path / "out")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("out: a file is in the way; expected a folder")
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+@pytest.mark.usefixtures("idle")
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs a place that nobody can write to")
+@pytest.mark.parametrize("call", FOLDERS, ids=lambda call: call[0])
+def test_an_unwritable_place_is_refused_before_the_work(capsys, call) -> None:
+    assert main([*call, "--out", "/proc/nowhere"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "/proc/nowhere: cannot be written: " in line
+
+
+@pytest.mark.usefixtures("idle")
+@pytest.mark.parametrize("call", FOLDERS, ids=lambda call: call[0])
+def test_a_folder_in_use_is_refused_before_the_work(capsys, tmp_path: Path, call) -> None:
+    with claimed_folder(tmp_path / "out"):
+        assert main([*call, "--out", str(tmp_path / "out")]) == 1
+    assert "out: another process is writing there" in capsys.readouterr().err
+
+
+def test_a_failed_run_prints_its_json(capsys, tmp_path: Path, monkeypatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise NotebookError("00 failed", cell=3, cause="KeyError: 'lost'")
+
+    monkeypatch.setattr("rememberer_nb.suite.run_notebook", fail)
+    assert main(["run", "00", "--json", "--out", str(tmp_path / "out")]) == 1
+    result = json.loads(capsys.readouterr().out)
+    assert result["problems"] == [
+        {"name": "00_start_here", "state": "failed", "cell": 3, "error": "KeyError: 'lost'"}
+    ]
+    assert result["states"] == {"00_start_here": "failed"}
+
+
+def test_a_terminated_run_prints_its_json(capsys, tmp_path: Path, monkeypatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    monkeypatch.setattr("rememberer_nb.suite.run_notebook", stop)
+    assert main(["run", "00", "--json", "--out", str(tmp_path / "out")]) == 143
+    result = json.loads(capsys.readouterr().out)
+    assert result["stopped"] == {"name": "terminated", "why": "terminated", "n_unfinished": 1}
+    assert "00_start_here: stopped" in (tmp_path / "out" / "index.html").read_text()
+
+
+LIMITED = """
+import resource, sys
+from rememberer_nb.cli import main
+from rememberer_nb.errors import NotebookError
+from rememberer_nb.places import claimed_folder
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_disk_that_fills_up_loses_no_result(tmp_path: Path) -> None:
+    """A limit on the size of files stands for the full disk: episodes are larger, locks smaller."""
+    out = tmp_path / "out"
+    call = ["evaluate", "--agent", "random", "--tasks", "100:110", "--json", "--out", str(out)]
+    done = subprocess.run([sys.executable, "-c", LIMITED, *call], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["n_episodes"] == 10
+    assert done.stderr.splitlines()[-1] == (
+        f"rememberer-nb: {out / 'episodes.jsonl'}: cannot be written: file too large"
+    )
+    assert "Traceback" not in done.stderr
+    assert not out.exists() or list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize("target", ["/dev/full", None], ids=["full", "closed"])
+def test_an_output_that_cannot_be_printed_is_saved_all_the_same(tmp_path: Path, target) -> None:
+    call = ["evaluate", "--agent", "random", "--tasks", "100:102", "--json"]
+    call = [sys.executable, "-m", "rememberer_nb", *call, "--out", str(tmp_path / "out")]
+    if target is None:
+        reader, writer = os.pipe()
+        os.close(reader)
+    else:
+        writer = os.open(target, os.O_WRONLY)
+    done = subprocess.run(call, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(writer)
+    assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+    assert done.returncode == (0 if target is None else 1)
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text())["n_episodes"] == 2
+
+
 def test_import_react(capsys, transcript: Path, tmp_path: Path) -> None:
     path = tmp_path / "m.sqlite"
     result = run_json(capsys, "import", "react", str(transcript), "--memory", str(path))
@@ -180,7 +296,23 @@ def test_importing_the_real_log_gives_the_published_figures(capsys, conformance_
         (["import", "react", "absent.ipynb"], 1, "absent.ipynb"),
         (["bench", "magic"], 2, "no benchmark is named 'magic'"),
         (["run", "77"], 2, "no notebook starts with '77'"),
-        (["run", "00", "-p", "nonsense=1"], 1, "has no parameter nonsense; it has"),
+        (["run", "00", "-p", "nonsense=1"], 2, "has no parameter nonsense; it has"),
+        (["run", "00", "-p", "n_epoch=1"], 2, "did you mean n_epochs?"),
+        (["run", "00", "-p", "seed=[1"], 2, "parameter seed must be a whole number, got '[1'"),
+        (["run", "00", "-p", "n_epochs=two"], 2, "n_epochs must be a whole number, got 'two'"),
+        (["run", "00", "-p", "n_epochs=0"], 2, "n_epochs must be in [1, 1000], got 0"),
+        (["run", "00", "-p", "env=moon"], 2, "env must be webshop or wikihow, got 'moon'"),
+        (["run", "--n-seeds", "-1"], 2, "--n-seeds must be a whole number from 1 to 100000"),
+        (["run", "00", "--jobs", "0"], 2, "--jobs must be a whole number from 1 to 1024, got 0"),
+        (["compare", "--n-seeds", "99999999999"], 2, "--n-seeds must be a whole number from 1"),
+        (["compare", "--n-seeds", "1", "--jobs", "0"], 2, "--jobs must be a whole number from 1"),
+        (["compare", "--n-seeds", "1", "--jobs", "999999"], 2, "--jobs must be a whole number"),
+        (["train", "--epochs", "99999999999"], 2, "n_epochs must be a whole number from 1 to"),
+        (["train", "--epochs", "-1"], 2, "n_epochs must be a whole number from 1 to 1000000"),
+        (["train", "--tasks", "0:99999999999"], 2, "no task 99999999998"),
+        (["train", "--tasks", "0:" + "9" * 500], 2, "tasks should be"),
+        (["bench", "loop", "--n", "-5"], 2, "--n must be a whole number from 1"),
+        (["bench", "loop", "--seed", "-5"], 2, "--seed must be a whole number from 0"),
     ],
 )
 def test_errors_are_one_line(
@@ -196,7 +328,19 @@ def test_errors_are_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [["train", "--seed", "x"], ["train", "--seeds", "3:1"], []])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--seed", "x"],
+        ["train", "--seeds", "3:1"],
+        ["train", "--seeds", "0:99999999999"],
+        ["train", "--seeds", "0:" + "9" * 5000],
+        ["train", "--seed", "-1"],
+        ["run", "-p", "seed"],
+        ["run", "-p", "=1"],
+        [],
+    ],
+)
 def test_wrong_calls_exit_with_2(capsys, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(arguments)

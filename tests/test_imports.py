@@ -18,7 +18,7 @@ OWNERS = {
     "ipywidgets": "rememberer_nb.widgets",
     "matplotlib": "rememberer_nb.plots",
     "openai": "rememberer_nb.llms",
-    "papermill": "rememberer_nb.suite",
+    "papermill": "rememberer_nb.headless",
 }
 IMPORT_LIMIT_S = 1.0
 

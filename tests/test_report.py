@@ -14,6 +14,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from rememberer_nb.cli import main
 from rememberer_nb.experiments import CONDITIONS
 from rememberer_nb.report import (
+    NotebookRun,
     comparison_numbers,
     default_comparison,
     learning_gain,
@@ -80,10 +81,13 @@ def test_half_a_surrogate_pair_is_shown_as_an_escape(tmp_path: Path) -> None:
 
 
 def test_the_index_escapes_what_it_shows(tmp_path: Path) -> None:
-    write_index(tmp_path, ["00_a"], "1 < 2 & <script>")
+    write_html(nbformat.from_dict(new_notebook()), tmp_path / "html" / "00_a.html", "00_a")
+    runs = [NotebookRun("00_a", "failed", 3, "KeyError: <b>"), NotebookRun("01_b")]
+    write_index(tmp_path, runs, "1 < 2 & <script>")
     text = (tmp_path / "index.html").read_text()
     assert "1 &lt; 2 &amp; &lt;script&gt;" in text
-    assert 'href="html/00_a.html"' in text
+    assert 'href="html/00_a.html">00_a</a>: failed, cell 3: <code>KeyError: &lt;b&gt;' in text
+    assert "<li>01_b: not run</li>" in text
 
 
 def test_compare_command(capsys, tmp_path: Path, monkeypatch) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rememberer_nb.places import claimed_folder
+
 
 def add_compare_commands(add: Callable[..., argparse.ArgumentParser], commands: Any) -> None:
     """Add it; `add` makes a command with the common options."""
@@ -17,25 +19,27 @@ def add_compare_commands(add: Callable[..., argparse.ArgumentParser], commands: 
     parser.add_argument(
         "--out", type=Path, help="folder for table, numbers, figures; finished seeds are kept there"
     )
+    parser.set_defaults(place=claimed_folder)
 
 
 def compare_agents(args: argparse.Namespace) -> dict[str, Any]:
     """Three epochs on S0, then the test tasks, every condition with the same seeds."""
-    from rememberer_nb.errors import ConfigError
+    from functools import partial
+
     from rememberer_nb.experiments import compare
     from rememberer_nb.report import (
         comparison_numbers,
         comparison_text,
         default_comparison,
         run_comparison,
+        write_comparison,
     )
 
-    if args.n_seeds < 1:
-        raise ConfigError(f"--n-seeds must be at least 1, got {args.n_seeds}")
     comparison = default_comparison(args.n_seeds, args.env)
     if args.out:
         numbers, text = run_comparison(args.out, comparison, n_jobs=args.jobs)
     else:
         numbers = comparison_numbers(compare(comparison, n_jobs=args.jobs))
         text = comparison_text(numbers, comparison)
-    return {"env": args.env, "n_seeds": args.n_seeds, **numbers, "text": text}
+    save = {"save": partial(write_comparison, args.out, numbers, text)} if args.out else {}
+    return {"env": args.env, "n_seeds": args.n_seeds, **numbers, "text": text, **save}

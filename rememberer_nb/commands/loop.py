@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,10 @@ from rememberer_nb.commands.llm_options import add_llm_options, llm_config, llm_
 from rememberer_nb.commands.memory_options import add_memory_options, memory_settings
 from rememberer_nb.commands.options_used import check_used, note_given
 from rememberer_nb.errors import ConfigError, LLMStopError
+from rememberer_nb.places import claimed_folder, whole_file, write_text
 from rememberer_nb.printable import say
+
+_MAX_SEEDS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +34,17 @@ class Seeds:
         """From "3" or "0:12"."""
         low, colon, high = text.partition(":")
         try:
-            values = tuple(range(int(low), int(high))) if colon else (int(low),)
+            first = int(low)
+            last = int(high) - 1 if colon else first
         except ValueError as error:
-            raise argparse.ArgumentTypeError(f"expected N or A:B, got {text!r}") from error
-        if not values or min(values) < 0:
-            raise argparse.ArgumentTypeError(f"expected seeds of at least 0, got {text!r}")
-        return cls(values)
+            raise argparse.ArgumentTypeError(f"expected N or A:B, got {text!r:.80}") from error
+        if not 0 <= first <= last:
+            raise argparse.ArgumentTypeError(f"expected seeds of at least 0, got {text!r:.80}")
+        if last - first >= _MAX_SEEDS:
+            raise argparse.ArgumentTypeError(
+                f"expected {_MAX_SEEDS} seeds at most, got {text!r:.80}"
+            )
+        return cls(tuple(range(first, last + 1)))
 
 
 def add_loop_commands(add: Callable[..., argparse.ArgumentParser], commands: Any) -> None:
@@ -283,15 +292,19 @@ def _report(args: argparse.Namespace, run: _Run, n_repeats: int = 1) -> dict[str
 def _save(
     args: argparse.Namespace, result: dict[str, Any], episodes: Sequence[Any]
 ) -> dict[str, Any]:
-    if args.out:
-        from rememberer_nb.elements import to_data
+    """The result, and how to save it: the command line prints it first."""
+    if not args.out:
+        return result
+    return {**result, "save": functools.partial(_write, args.out, result, episodes)}
 
-        args.out.mkdir(parents=True, exist_ok=True)
-        with (args.out / "episodes.jsonl").open("w", encoding="utf-8") as file:
-            for episode in episodes:
-                file.write(json.dumps(to_data(episode)) + "\n")
-        (args.out / "metrics.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
-    return result
+
+def _write(folder: Path, result: dict[str, Any], episodes: Sequence[Any]) -> None:
+    from rememberer_nb.elements import to_data
+
+    with whole_file(folder / "episodes.jsonl") as file:
+        for episode in episodes:
+            file.write(json.dumps(to_data(episode)) + "\n")
+    write_text(folder / "metrics.json", json.dumps(result, indent=1))
 
 
 def _add_loop_options(parser: argparse.ArgumentParser, *, default_tasks: str) -> None:
@@ -322,6 +335,7 @@ def _add_loop_options(parser: argparse.ArgumentParser, *, default_tasks: str) ->
         help="what a new memory starts from: E0, E1, E2, empty, FILE (E0); an old one has its own",
     )
     parser.add_argument("--out", type=Path, help="folder for episodes.jsonl and metrics.json")
+    parser.set_defaults(place=claimed_folder)
     parser.add_argument("--n-exemplars", type=int, default=2, help="m (2)")
     parser.add_argument("--task-weight", type=float, default=0.5, help="λ in [0, 1] (0.5)")
     parser.add_argument("--max-steps", type=int, default=15, help="step limit (15)")

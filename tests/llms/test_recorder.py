@@ -253,7 +253,10 @@ def test_values_that_are_wrong(tmp_path: Path, place: str, value: Any, complaint
         (("[" * 100_000 + "\n").encode(), "line 1: is nested too deep"),
         (HEAD.encode() + b"\n{\xff}\n", "line 2: is not UTF-8"),
         (HEAD.encode("utf-16") + b"\n", "line 1: is not UTF-8"),
-        (gzip.compress(f"{HEAD}\n".encode(), mtime=0), "is compressed: unpack it with gunzip first"),
+        (
+            gzip.compress(f"{HEAD}\n".encode(), mtime=0),
+            "is compressed: unpack it with gunzip first",
+        ),
     ],
 )
 def test_contents_that_are_wrong(tmp_path: Path, content: bytes, complaint: str) -> None:
