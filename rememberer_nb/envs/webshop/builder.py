@@ -15,7 +15,6 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ from rememberer_nb.envs.webshop.catalogue import (
     read_products,
 )
 from rememberer_nb.envs.webshop.disk import INSTRUCTIONS, NO_SYNTHETIC_GOALS, ROWS, WANTED, pack_row
-from rememberer_nb.envs.webshop.goals import has_synthetic_goals
+from rememberer_nb.envs.webshop.goals import count_choices, has_synthetic_goals
 from rememberer_nb.envs.webshop.postings import RUN_POSTINGS, PostingsWriter
 from rememberer_nb.envs.webshop.storage import (
     encode,
@@ -220,7 +219,7 @@ class _Writer:
         self._highest.append(product.prices[1] if len(product.prices) > 1 else float("nan"))
         n_choices = NO_SYNTHETIC_GOALS
         if has_synthetic_goals(product):
-            n_choices = prod(len(values) for _, values in product.options)
+            n_choices = count_choices(product)
             for attribute in product.instruction_attributes:
                 self._wanted[attribute] += n_choices
         self._choices.append(n_choices)
