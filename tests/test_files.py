@@ -146,7 +146,7 @@ def test_a_bomb_is_refused_in_bounded_memory(
         for _ in range(200):
             file.write(b" " * (1 << 20))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(DataError, match="unpacks to more than 32 MiB"):
+    with pytest.raises(DataError, match=r"unpacks to more than \d\d MiB"):
         read_bytes(path)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 80 << 10
 

@@ -128,7 +128,7 @@ def test_what_does_not_fit_is_named(tmp_path: Path, content: object, problem: st
 def test_not_text(tmp_path: Path) -> None:
     path = tmp_path / "initial.json"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match=r"initial\.json: cannot be read"):
+    with pytest.raises(DataError, match=r"initial\.json: is not JSON: 'utf-16"):
         read_initial(path)
     with pytest.raises(DataError, match="cannot be read: it is a folder"):
         read_initial(tmp_path)

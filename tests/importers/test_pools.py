@@ -211,8 +211,14 @@ BAD_RECORDS = [
     ({SHOP_KEY: row({("a", None): numbers()})}, "tuple of two texts"),
     ({SHOP_KEY: row({("a", ""): 1.0})}, "needs a number, which is a number"),
     ({SHOP_KEY: row({("a", ""): {"number": 1, "reward": 1}})}, "needs a qvalue"),
-    ({SHOP_KEY: row({("a", ""): numbers(qvalue=float("nan"))})}, "qvalue must be finite"),
-    ({SHOP_KEY: row({("a", ""): numbers(reward=float("inf"))})}, "reward must be finite"),
+    (
+        {SHOP_KEY: row({("a", ""): numbers(qvalue=float("nan"))})},
+        "line .*nan is no number up to 1e",
+    ),
+    (
+        {SHOP_KEY: row({("a", ""): numbers(reward=float("inf"))})},
+        "line .*inf is no number up to 1e",
+    ),
     ({SHOP_KEY: row({("a", ""): numbers(number=-1)})}, "number must be a count"),
     ({SHOP_KEY: row({("a", ""): numbers(number=1.5)})}, "number must be a count"),
     ({SHOP_KEY: row({("a", ""): numbers(number=True)})}, "needs a number"),
