@@ -246,7 +246,7 @@ class TestDamage:
     def test_no_one_walks_for_ever(self, write):
         there_and_back = [results(), results(1000, asins=["B04"])] * 2
         with pytest.raises(
-            TranscriptError, match="line [34]: the session takes more than 1000 act"
+            TranscriptError, match=r"line [34]: the session takes more than 1000 act"
         ):
             read_sessions(write(INDEX, *there_and_back))
         with pytest.raises(TranscriptError, match="holds more than 1000 page visits"):
