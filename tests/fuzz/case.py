@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,8 +90,9 @@ def _judge(status: Any, shown: str, printed: str) -> str:
     for word in ("Traceback (most recent", "Warning: ", "Exception ignored"):
         if word in shown:
             return f"standard error holds {word!r}"
-    # Progress bars go back to the start of their line; a message starts one.
-    messages = [line for line in shown.split("\n") if line.startswith("rememberer-nb")]
+    # Progress bars go back to the start of their line, where the message begins.
+    lines = re.split(r"[\r\n]", shown)
+    messages = [line for line in lines if line.startswith("rememberer-nb")]
     if status == 0:
         return ""
     if not messages:

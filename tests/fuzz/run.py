@@ -17,6 +17,7 @@ import json
 import multiprocessing
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,11 +27,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from tests.fuzz.worker import Outcome, work
+from tests.fuzz.worker import PATIENCE, Outcome, work
 
-# A worker that does not answer for so long, whatever it waits for, hangs.
-_PATIENCE = 10
-_STARTING_S = 300
+# Seconds to start a worker, and for one to notice by itself that its case hangs.
+_STARTING_S, _GRACE_S = 300, 30
 
 
 @dataclass
@@ -46,8 +46,8 @@ class _Worker:
 class _Pool:
     """Workers that are given cases, watched, and replaced when they hang or die."""
 
-    def __init__(self, args: argparse.Namespace, cases: Iterator[tuple[str, int]]):
-        self._args, self._cases = args, cases
+    def __init__(self, args: argparse.Namespace, cases: Iterator[tuple[str, int]], scratch: str):
+        self._args, self._cases, self._scratch = args, cases, scratch
         self._workers: list[_Worker] = []
 
     def outcomes(self) -> Iterator[Outcome]:
@@ -68,7 +68,8 @@ class _Pool:
     def _start(self) -> _Worker:
         mine, theirs = multiprocessing.Pipe()
         context = multiprocessing.get_context("spawn")
-        given = (theirs, self._args.seed, self._args.limit, self._args.keep)
+        folder = Path(tempfile.mkdtemp(dir=self._scratch))
+        given = (theirs, folder, self._args.seed, self._args.limit, self._args.keep)
         process = context.Process(target=work, args=given, daemon=True)
         process.start()
         theirs.close()
@@ -83,7 +84,7 @@ class _Pool:
                 return self._replace(worker, "the process died", waited)
             self._hand_out(worker)
             return outcome
-        most = _STARTING_S if worker.case is None else _PATIENCE * self._args.limit
+        most = _STARTING_S if worker.case is None else PATIENCE * self._args.limit + _GRACE_S
         return self._replace(worker, "hangs", waited) if waited > most else None
 
     def _hand_out(self, worker: _Worker) -> None:
@@ -114,13 +115,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found: list[Outcome] = []
     slowest = Outcome("", 0, 0.0)
     n_cases: collections.Counter[str] = collections.Counter()
-    outcomes = _Pool(args, cases).outcomes()
-    for outcome in tqdm(outcomes, total=args.cases, desc="fuzz", unit="case", mininterval=0.5):
-        n_cases[outcome.name] += 1
-        slowest = max(slowest, outcome, key=lambda o: o.seconds)
-        if outcome.problem:
-            found.append(outcome)
-            tqdm.write(_describe(outcome, args.seed), file=sys.stderr)
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:
+        outcomes = _Pool(args, cases, scratch).outcomes()
+        for outcome in tqdm(outcomes, total=args.cases, desc="fuzz", unit="case", mininterval=0.5):
+            n_cases[outcome.name] += 1
+            slowest = max(slowest, outcome, key=lambda o: o.seconds)
+            if outcome.problem:
+                found.append(outcome)
+                tqdm.write(_describe(outcome, args.seed), file=sys.stderr)
     summary = {
         "seed": args.seed,
         "cases": sum(n_cases.values()),
