@@ -242,12 +242,17 @@ def _entries(record: Record, origin: str) -> list[tuple[PoolKey, dict[str, Any]]
         values = {(v.action, v.rationale): _numbers(v) for v in record.action_values}
         return [(_new_key(record), {"action_dict": values, **_new_info(record)})]
     held = record.metadata[origin]
-    contents = [_rich(entry["content"]) for entry in held]
-    keys = [
-        (record.observation[: entry["observation"]], entry["task"], entry["third"])
-        for entry in held
-    ]
-    _bring_up_to_date(record, contents)
+    try:
+        contents = [_rich(entry["content"]) for entry in held]
+        keys = [
+            (record.observation[: entry["observation"]], entry["task"], entry["third"])
+            for entry in held
+        ]
+        _bring_up_to_date(record, contents)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        # Metadata may come from a table that someone has edited.
+        problem = f"{origin!r} is not what an import leaves: {error!r}"
+        raise DataError(problem, field=f"metadata of record {record.record_id}") from error
     return list(zip(keys, contents, strict=True))
 
 

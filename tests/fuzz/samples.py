@@ -14,7 +14,7 @@ from rememberer_nb.config import RolloutConfig
 from rememberer_nb.elements import Episode, Transition, to_data
 from rememberer_nb.envs.webshop.builder import build_index
 from rememberer_nb.experiments import Comparison, run_seed
-from rememberer_nb.importers import write_pool
+from rememberer_nb.importers import read_pool, write_pool
 from rememberer_nb.interchange import write_frame
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.resources import data_path
@@ -107,9 +107,11 @@ def _make_memory(folder: Path) -> Episode:
             Transition(ITEM, "click[buy now]", 1.0, "done", terminated=True, rationale="it fits"),
         ])  # fmt: skip
         memory.commit()
+        write_pool(folder / "pool.yaml", memory)
+        memory.add_initial(read_pool(folder / "pool.yaml"))
+        memory.commit()
         for ending in ("csv", "jsonl"):
             write_frame(folder / f"frame.{ending}", memory)
-        write_pool(folder / "pool.yaml", memory)
         return memory.episode(1)
 
 

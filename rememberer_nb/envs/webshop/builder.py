@@ -80,7 +80,8 @@ def build_index(
     ...     len(DiskCatalogue(Path(folder, "shop")).products) == counts["products"]
     True
     """
-    out = Path(out)
+    # What a link leads to is made or replaced, not the link.
+    out = Path(os.path.realpath(out))
     _check_target(out)
     with _beside(out) as folder, tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         with _progress("attributes", Path(attributes), show_progress) as on_read:
@@ -102,8 +103,8 @@ def build_index(
 def _check_target(out: Path) -> None:
     if out.is_dir() and not is_replaceable(out):
         raise CatalogueError("is no shop index, so it is not replaced", path=out)
-    if out.exists() and not out.is_dir():
-        raise CatalogueError("is a file, so it cannot become an index", path=out)
+    if os.path.lexists(out) and not out.is_dir():
+        raise CatalogueError("is no folder, so it cannot become an index", path=out)
 
 
 @contextmanager
