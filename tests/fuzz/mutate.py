@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import csv
+import io
 import json
 import random
 from collections.abc import Callable
@@ -116,7 +118,7 @@ class Mutator:
         return "\n".join(lines) + self.rng.choice(("\n", "\n", "", "\r\n"))
 
     def _change(self, value: Any, raw: dict[str, str]) -> Any:
-        path = self.rng.choice(list(_paths(value)))
+        path = self._place(value)
         if not path:
             return self._odd(value, raw)
         parent = value
@@ -137,9 +139,18 @@ class Mutator:
             parent[key] = self._odd(parent[key], raw)
         return value
 
+    def _place(self, value: Any) -> Path:
+        """A place inside, level by level, so that a small field is as likely as a long list."""
+        path: Path = ()
+        while isinstance(value, dict | list) and value and self.rng.random() < 0.85:
+            keys = list(value) if isinstance(value, dict) else range(len(value))
+            path = (*path, self.rng.choice(keys))
+            value = value[path[-1]]
+        return path
+
     def _odd(self, old: Any, raw: dict[str, str]) -> Any:
         kind = self.rng.randrange(5)
-        if kind == 0:
+        if kind == 0 or (kind == 1 and isinstance(old, int | float)):
             token = f"@raw{len(raw)}@"
             raw[token] = self.rng.choice(RAW)
             return token
@@ -149,13 +160,18 @@ class Mutator:
             return self.rng.choice((-old, old + 1, old * 2**60, str(old), [old], float(old)))
         return copy.deepcopy(self.rng.choice(VALUES))
 
+    def csv(self, text: str) -> str:
+        """A table with a cell or two replaced; else changed as any text."""
+        if self.rng.random() < 0.4:
+            return self.text(text)
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+        for _ in self.some():
+            row = self.rng.choice(rows)
+            cell = self.rng.randrange(len(row))
+            row[cell] = self.rng.choice((self.json(row[cell]), self.odd_text(), self._raw()))
+        made = io.StringIO(newline="")
+        csv.writer(made, quoting=csv.QUOTE_ALL).writerows(rows)
+        return made.getvalue()
 
-def _paths(value: Any, start: Path = ()) -> Any:
-    yield start
-    items: Any = ()
-    if isinstance(value, dict):
-        items = value.items()
-    elif isinstance(value, list):
-        items = enumerate(value)
-    for key, inner in items:
-        yield from _paths(inner, (*start, key))
+    def _raw(self) -> str:
+        return self.rng.choice((*RAW, *map(json.dumps, VALUES)))

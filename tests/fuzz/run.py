@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import json
 import multiprocessing
 import os
@@ -109,20 +110,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parse(arguments)
     # Before numpy is loaded: idle threads only blur the limit on memory.
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MALLOC_ARENA_MAX="2")
-    names = args.only or _target_names()
-    cases = ((names[i % len(names)], args.first + i // len(names)) for i in range(args.cases))
     start = time.perf_counter()
-    found: list[Outcome] = []
-    slowest = Outcome("", 0, 0.0)
-    n_cases: collections.Counter[str] = collections.Counter()
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:
-        outcomes = _Pool(args, cases, scratch).outcomes()
-        for outcome in tqdm(outcomes, total=args.cases, desc="fuzz", unit="case", mininterval=0.5):
-            n_cases[outcome.name] += 1
-            slowest = max(slowest, outcome, key=lambda o: o.seconds)
-            if outcome.problem:
-                found.append(outcome)
-                tqdm.write(_describe(outcome, args.seed), file=sys.stderr)
+    done = list(_run_cases(args))
+    found = [outcome for outcome in done if outcome.problem]
+    slowest = max(done, key=lambda outcome: outcome.seconds, default=Outcome("", 0, 0.0))
+    n_cases = collections.Counter(outcome.name for outcome in done)
     summary = {
         "seed": args.seed,
         "cases": sum(n_cases.values()),
@@ -136,6 +128,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     print(json.dumps(summary, indent=1))
     return 1 if found or summary["cases"] < args.cases else 0
+
+
+def _run_cases(args: argparse.Namespace) -> Iterator[Outcome]:
+    """The outcomes, told as they come; what there is of them where it is interrupted."""
+    names = args.only or _target_names()
+    cases = ((names[i % len(names)], args.first + i // len(names)) for i in range(args.cases))
+    with (
+        tempfile.TemporaryDirectory(prefix="fuzz-") as scratch,
+        contextlib.suppress(KeyboardInterrupt),
+    ):
+        outcomes = _Pool(args, cases, scratch).outcomes()
+        for outcome in tqdm(outcomes, total=args.cases, desc="fuzz", unit="case", mininterval=0.5):
+            if outcome.problem:
+                tqdm.write(_describe(outcome, args.seed), file=sys.stderr)
+            yield outcome
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

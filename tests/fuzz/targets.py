@@ -60,7 +60,7 @@ def frame_jsonl(case: Case) -> None:
 def frame_csv(case: Case) -> None:
     """Action values in CSV."""
     text = (case.samples.folder / "frame.csv").read_text(encoding="utf-8")
-    _import_frame(case, case.put("frame.csv", case.maybe_damaged(case.mutator.text(text))))
+    _import_frame(case, case.put("frame.csv", case.maybe_damaged(case.mutator.csv(text))))
 
 
 def _import_frame(case: Case, path: Path) -> None:
@@ -314,7 +314,7 @@ def memory_arguments(case: Case) -> None:
                 ("memory", "filter", path, "--out", out, f"--task={given()}"),
                 ("memory", "diff", path, path, f"--rows={given()}"),
                 ("export", "pool", path, "--out", case.folder / "p.yaml", f"--source={given()}"),
-                ("bench", given()),
+                ("bench", f"no-{given()}"),
             )
         )
     )
@@ -325,18 +325,24 @@ def _make_socket(path: Path) -> None:
         made.bind(str(path))
 
 
-_ODD_FILES: tuple[Callable[[Path], object], ...] = (
-    os.mkfifo, Path.mkdir, lambda path: path.symlink_to(path), lambda path: None,
-    lambda path: path.symlink_to("absent"), lambda path: path.symlink_to("/dev/zero"),
-    lambda path: path.symlink_to("/dev/null"), Path.touch,
-    lambda path: path.write_bytes(gzip.compress(bytes(1 << 24))),
-)  # fmt: skip
+_ODD_FILES: dict[str, Callable[[Path], object]] = {
+    "a pipe": os.mkfifo,
+    "a socket": _make_socket,
+    "a folder": Path.mkdir,
+    "nothing": lambda path: None,
+    "a link to itself": lambda path: path.symlink_to(path),
+    "a link to nothing": lambda path: path.symlink_to("absent"),
+    "a link to /dev/zero": lambda path: path.symlink_to("/dev/zero"),
+    "a link to /dev/null": lambda path: path.symlink_to("/dev/null"),
+    "an empty file": Path.touch,
+    "a bomb": lambda path: path.write_bytes(gzip.compress(bytes(1 << 24))),
+}
 
 
 @target
 def odd_files(case: Case) -> None:
     """Pipes, folders, devices, links and nothing, wherever a file is expected."""
-    make = case.rng.choice(_ODD_FILES)
+    kind = case.rng.choice(sorted(_ODD_FILES))
     memory = case.samples.memory
     command, name = case.rng.choice(
         (
@@ -352,8 +358,8 @@ def odd_files(case: Case) -> None:
         )
     )  # fmt: skip
     path = case.folder / name
-    make(path)
-    case.notes.append(f"made by {make}")
+    _ODD_FILES[kind](path)
+    case.notes.append(kind)
     before = os.readlink(path) if path.is_symlink() else None
     case.command(*command, f"replay:{path}" if command[-1] == "--llm" else path)
     assert before is None or (path.is_symlink() and os.readlink(path) == before), "a link is lost"
