@@ -105,3 +105,13 @@ def _judge(status: Any, shown: str, printed: str) -> str:
     if not shown.rstrip("\n").endswith(messages[0]):
         return "the message is not all of it"
     return "the message is very long" if len(messages[0]) > _LONGEST_MESSAGE else ""
+
+
+Target = Callable[[Case], None]
+TARGETS: dict[str, Target] = {}
+
+
+def target(function: Target) -> Target:
+    """Make a target known by its name."""
+    TARGETS[function.__name__] = function
+    return function
