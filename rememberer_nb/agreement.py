@@ -8,7 +8,6 @@ with spaCy's model.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 from rememberer_nb.envs.webshop.nouns import NounTagger, light_nouns
 from rememberer_nb.envs.webshop.reward import score_purchase
 from rememberer_nb.envs.webshop.shop import ShopSource, load_shop
-from rememberer_nb.errors import DataError
+from rememberer_nb.files import read_json
 
 _RECORDINGS = {"human": "rewards.json", "synthetic": "rewards_synthetic.json"}
 _FILES = ("items_shuffle.json", "items_ins_v2.json", "items_human_ins.json")
@@ -58,11 +57,11 @@ def tagger_agreement(
 
 
 def _agreement(folder: Path, goals: str, nouns: NounTagger) -> Agreement:
-    seed = _read(folder / "meta.json")["seed"]
+    seed = read_json(folder / "meta.json")["seed"]
     paths = (folder / name for name in _FILES)
     shop = load_shop(ShopSource(*paths, goals=goals, seed=seed))
     products = {product.asin: product for product in shop.products}
-    purchases: Sequence[Any] = _read(folder / _RECORDINGS[goals])
+    purchases: Sequence[Any] = read_json(folder / _RECORDINGS[goals])
     n_types = n_rewards = 0
     for case in purchases:
         goal = shop.goals[case["goal_index"]]
@@ -72,10 +71,3 @@ def _agreement(folder: Path, goals: str, nouns: NounTagger) -> Agreement:
         n_rewards += reward == case["reward"]
     n = len(purchases)
     return Agreement(goals, n, round(n_types / n, 3), round(n_rewards / n, 3))
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot be read as JSON: {error}", path=path) from error

@@ -11,20 +11,48 @@ Symbols follow the paper (arXiv 2306.07929, section 3): task g, observation o, a
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from rememberer_nb.errors import ConfigError, DataError
+from rememberer_nb.errors import ConfigError, DataError, shown
 
 Value = TypeVar("Value")
 
 
-def _finite(owner: object, **numbers: float) -> None:
+# Counts and ids go up to what a float counts by ones; values up to what can be squared and added.
+MAX_COUNT = 2**53
+MAX_VALUE = 1e100
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a number that can be worked with: finite, and of at most 1e100.
+
+    >>> is_number(1), is_number(2.5), is_number(10**400), is_number(True)
+    (True, True, False, False)
+    """
+    return _is_plain(value, int, float) and -MAX_VALUE <= value <= MAX_VALUE  # type: ignore[operator]
+
+
+def is_count(value: object) -> bool:
+    """Whether a value is a whole number from 0 to 2**53.
+
+    >>> is_count(0), is_count(-1), is_count(1.0)
+    (True, False, False)
+    """
+    return _is_plain(value, int) and 0 <= value <= MAX_COUNT  # type: ignore[operator]
+
+
+def _is_plain(value: object, *types: type) -> bool:
+    # True is an int to Python, but no number here.
+    return isinstance(value, types) and not isinstance(value, bool)
+
+
+def _check_finite(owner: object, **numbers: float) -> None:
     for name, number in numbers.items():
-        if not math.isfinite(number):
-            raise ConfigError(f"{type(owner).__name__}.{name} must be finite, got {number!r}")
+        if not -MAX_VALUE <= number <= MAX_VALUE:
+            where = f"{type(owner).__name__}.{name}"
+            raise ConfigError(f"{where} must be finite, got {shown(number)}; at most {MAX_VALUE:g}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +93,7 @@ class Transition:
     is_invalid: bool = False
 
     def __post_init__(self) -> None:
-        _finite(self, reward=self.reward)
+        _check_finite(self, reward=self.reward)
         if self.terminated and self.truncated:
             raise ConfigError("a transition is terminated or truncated, not both")
 
@@ -90,9 +118,13 @@ class ActionValue:
     last_update: int | None = None
 
     def __post_init__(self) -> None:
-        _finite(self, q_value=self.q_value, reward=self.reward)
-        if self.n_visits < 0:
-            raise ConfigError(f"n_visits must be at least 0, got {self.n_visits}")
+        _check_finite(self, q_value=self.q_value, reward=self.reward)
+        first, last = self.first_update or 0, self.last_update or 0
+        for name, count in (("n_visits", self.n_visits), ("updates", first), ("updates", last)):
+            if not 0 <= count <= MAX_COUNT:
+                raise ConfigError(f"{name} must lie in 0 to 2**53, got {shown(count)}")
+        if self.last_update is not None and first > last:
+            raise ConfigError(f"the first update cannot be {first} and the last one {last}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,9 +404,10 @@ def from_data(cls: type[Value], data: Any) -> Value:
         return _converter().structure(data, cls)
     except BaseValidationError as error:
         problems = transform_error(error, format_exception=_problem)
-        raise DataError("; ".join(problems), field=cls.__name__) from error
+        more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise DataError("; ".join(problems[:3]) + more, field=cls.__name__) from error
     except TypeError as error:
-        raise DataError(f"cannot be made from {data!r:.80}", field=cls.__name__) from error
+        raise DataError(f"cannot be made from {shown(data)}", field=cls.__name__) from error
 
 
 def _problem(error: BaseException, cls: type | None) -> str:

@@ -33,12 +33,36 @@ The command line prints the message of a `RemembererError` on one line and exits
 from __future__ import annotations
 
 import functools
+import reprlib
 from pathlib import Path
 from typing import Any
 
 
 class RemembererError(Exception):
     """The root of the tree: catch this to catch everything above."""
+
+
+def one_line(text: str) -> str:
+    """A message that holds what stood in a file: nothing of it may steer a terminal.
+
+    >>> one_line("a\\nb \\u202e")
+    'a\\\\nb \\\\u202e'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shown(value: object) -> str:
+    """A value in a message: at most 80 characters, however large or deep it is.
+
+    >>> shown({"a": [1, 2.5]}), len(shown("x" * 1000))
+    ("{'a': [1, 2.5]}", 80)
+    """
+    text = _SHORT.repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 80
 
 
 class ConfigError(RemembererError, ValueError):
@@ -60,7 +84,7 @@ class DataError(RemembererError):
         self.path = None if path is None else Path(path)
         self.field = field
         where = ": ".join(str(part) for part in (path, field) if part is not None)
-        super().__init__(f"{where}: {problem}" if where else problem)
+        super().__init__(one_line(f"{where}: {problem}" if where else problem))
 
 
 class CatalogueError(DataError):

@@ -11,17 +11,18 @@ which UTF-8 cannot hold, is kept by Python's "surrogatepass".
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import math
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from rememberer_nb.elements import ActionValue, Record
-from rememberer_nb.errors import ConfigError, DataError
+from rememberer_nb.elements import ActionValue, Record, is_count, is_number
+from rememberer_nb.errors import ConfigError, DataError, shown
+from rememberer_nb.files import parse_json, read_json_lines, read_lines, replacing
 from rememberer_nb.memory import ExperienceMemory
 
 Row = dict[str, Any]
@@ -66,15 +67,8 @@ def write_frame(path: str | Path, memory: ExperienceMemory) -> int:
     """
     path = Path(path)
     write = {".csv": _write_csv, ".jsonl": _write_jsonl}[_format(path)]
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        with beside.open("w", encoding="utf-8", errors="surrogatepass", newline="") as file:
-            n_rows = write(file, frame_rows(memory))
-        os.replace(beside, path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise DataError(f"cannot be written: {error}", path=path) from error
-    return n_rows
+    with replacing(path) as file:
+        return write(file, frame_rows(memory))
 
 
 def read_frame(path: str | Path) -> tuple[Record, ...]:
@@ -86,39 +80,40 @@ def read_frame(path: str | Path) -> tuple[Record, ...]:
         The file cannot be read as one; names line and column.
     """
     path = Path(path)
-    read = {".csv": _read_csv, ".jsonl": _read_jsonl}[_format(path)]
+    read = {".csv": _read_csv, ".jsonl": read_json_lines}[_format(path)]
     records: dict[int, Record] = {}
     values: dict[int, dict[str, ActionValue]] = {}
-    try:
-        with path.open(encoding="utf-8", errors="surrogatepass", newline="") as file:
-            for line, row in read(file, path):
-                record, value = _parse(row, path, line)
-                known = records.setdefault(record.record_id, record)
-                if known != record:
-                    raise _problem(path, line, "the record differs from an earlier row's")
-                held = values.setdefault(record.record_id, {})
-                if value is not None and value.action in held:
-                    raise _problem(path, line, "the record has this action already")
-                if value is not None:
-                    held[value.action] = value
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"cannot be read: {error}", path=path) from error
+    ids: dict[tuple[str, str], int] = {}
+    for line, row in read(path):
+        try:
+            record, value = _parse(row)
+            if records.setdefault(record.record_id, record) != record:
+                raise ValueError("the record differs from an earlier row's")
+            known = ids.setdefault((record.task, record.observation), record.record_id)
+            if known != record.record_id:
+                raise ValueError(f"the record is the same as record {known}")
+            held = values.setdefault(record.record_id, {})
+            if value is not None and held.setdefault(value.action, value) is not value:
+                raise ValueError("the record has this action already")
+        except KeyError as error:
+            raise _problem(path, line, f"lacks the column {error}") from error
+        except (TypeError, ValueError) as error:
+            raise _problem(path, line, str(error)) from error
     return tuple(
-        Record(
-            record_id, r.task, r.observation, r.available_actions,
-            tuple(values[record_id].values()), r.source, r.metadata,
-        )
-        for record_id, r in records.items()
-    )  # fmt: skip
+        dataclasses.replace(record, action_values=tuple(values[record_id].values()))
+        for record_id, record in records.items()
+    )
 
 
 def import_frame(path: str | Path, out: str | Path | None = None) -> ExperienceMemory:
     """A new memory of a file's values; its log goes on after the updates that they tell of."""
     records = read_frame(path)
     values = [value for record in records for value in record.action_values]
-    n_tables = max((len(value.tables) for value in values), default=1)
-    if any(len(value.tables) != n_tables for value in values):
-        raise DataError("has values with one and with two tables", path=path)
+    found = {len(value.tables) for value in values} or {1}
+    if found not in ({1}, {2}):
+        numbers = " and ".join(map(str, sorted(found)))
+        raise DataError(f"each value must have one table, or each two; found {numbers}", path=path)
+    n_tables = found.pop()
     last = max((v.last_update for v in values if v.last_update is not None), default=-1)
     memory = ExperienceMemory(n_tables=n_tables).empty(out)
     memory.adopt(records, log_start=last + 1)
@@ -163,28 +158,20 @@ def _cell(name: str, value: Any) -> str:
     return value if value.strip('"') else value + '""'
 
 
-def _read_jsonl(file: IO[str], path: Path) -> Iterator[tuple[int, Row]]:
-    for number, line in enumerate(file, start=1):
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise _problem(path, number, f"is not JSON: {error}") from error
-        if not isinstance(row, dict):
-            raise _problem(path, number, f"expected an object, found {row!r:.60}")
-        yield number, row
-
-
-def _read_csv(file: IO[str], path: Path) -> Iterator[tuple[int, Row]]:
+def _read_csv(path: Path) -> Iterator[tuple[int, Row]]:
     with _long_cells():
-        reader = csv.reader(file)
-        names = next(reader, None)
-        if names is None or set(names) != set(COLUMNS):
-            raise _problem(path, 1, f"expected the columns {', '.join(COLUMNS)}")
-        for cells in reader:
-            if len(cells) != len(names):
-                raise _problem(path, reader.line_num, f"has {len(cells)} cells, not {len(names)}")
-            row = dict(zip(names, cells, strict=True))
-            yield reader.line_num, {name: _value(name, row[name]) for name in names}
+        reader = csv.reader(text for _, text in read_lines(path))
+        try:
+            names = next(reader, None)
+            if names is None or sorted(names) != sorted(COLUMNS):
+                raise ValueError(f"expected the columns {', '.join(COLUMNS)}")
+            for cells in reader:
+                if len(cells) != len(names):
+                    raise ValueError(f"has {len(cells)} cells, not {len(names)}")
+                row = dict(zip(names, cells, strict=True))
+                yield reader.line_num, {name: _value(name, row[name]) for name in names}
+        except (csv.Error, ValueError) as error:
+            raise _problem(path, max(1, reader.line_num), str(error)) from error
 
 
 @contextmanager
@@ -203,53 +190,85 @@ def _value(name: str, cell: str) -> Any:
     if name in _TEXTS:
         return cell if cell.strip('"') else cell[2:]
     try:
-        return json.loads(cell)
-    except json.JSONDecodeError:
-        return cell
+        return parse_json(cell)
+    except ValueError as error:
+        raise ValueError(f"{name} is not JSON: {error}") from error
 
 
-def _parse(row: Row, path: Path, line: int) -> tuple[Record, ActionValue | None]:
-    try:
-        record = Record(
-            record_id=_is(row, "record_id", int),
-            task=_is(row, "task", str),
-            observation=_is(row, "observation", str),
-            available_actions=tuple(_is(row, "available_actions", list)),
-            action_values=(),
-            source=_is(row, "source", str),
-            metadata=_is(row, "metadata", dict),
-        )
-        if row["action"] is None:
-            return record, None
-        return record, ActionValue(
-            action=_is(row, "action", str),
-            q_value=_number(row, "q_value"),
-            n_visits=_is(row, "n_visits", int),
-            reward=_number(row, "reward"),
-            rationale=_is(row, "rationale", str),
-            is_initial=_is(row, "is_initial", bool),
-            tables=tuple((float(q), int(n)) for q, n in _is(row, "tables", list)),
-            first_update=row["first_update"],
-            last_update=row["last_update"],
-        )
-    except KeyError as error:
-        raise _problem(path, line, f"lacks the column {error}") from error
-    except (TypeError, ValueError) as error:
-        raise _problem(path, line, str(error)) from error
+def _parse(row: Any) -> tuple[Record, ActionValue | None]:
+    if not isinstance(row, dict):
+        raise TypeError(f"expected an object, found {shown(row)}")
+    record = Record(
+        record_id=_count(row["record_id"], "record_id"),
+        task=_is(row, "task", str),
+        observation=_is(row, "observation", str),
+        available_actions=_texts(row, "available_actions"),
+        action_values=(),
+        source=_is(row, "source", str),
+        metadata=_is(row, "metadata", dict),
+    )
+    if row["action"] is None:
+        return record, None
+    value = ActionValue(
+        action=_is(row, "action", str),
+        q_value=_number(row["q_value"], "q_value"),
+        n_visits=_count(row["n_visits"], "n_visits"),
+        reward=_number(row["reward"], "reward"),
+        rationale=_is(row, "rationale", str),
+        is_initial=_is(row, "is_initial", bool),
+        tables=tuple(map(_table, _is(row, "tables", list))),
+        first_update=_update(row, "first_update"),
+        last_update=_update(row, "last_update"),
+    )
+    _check_tables(value)
+    return record, value
+
+
+def _table(pair: Any) -> tuple[float, int]:
+    if not isinstance(pair, list) or len(pair) != 2:
+        raise TypeError(f"tables must hold pairs [value, visits], found {shown(pair)}")
+    return _number(pair[0], "a value in tables"), _count(pair[1], "visits in tables")
+
+
+def _check_tables(value: ActionValue) -> None:
+    """What is known of an action is what its tables say: all visits, the mean of the visited."""
+    n_visits = sum(n for _, n in value.tables)
+    if n_visits != value.n_visits:
+        raise ValueError(f"n_visits is {value.n_visits}, but its tables count {n_visits}")
+    visited = [q for q, n in value.tables if n]
+    mean = sum(visited) / len(visited) if visited else value.q_value
+    if not math.isclose(mean, value.q_value, rel_tol=1e-9, abs_tol=1e-12):
+        raise ValueError(f"q_value is {value.q_value}, but its tables give {mean}")
 
 
 def _is(row: Row, name: str, kind: type) -> Any:
     value = row[name]
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise TypeError(f"{name} must be of type {kind.__name__}, found {value!r:.60}")
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be of type {kind.__name__}, found {shown(value)}")
     return value
 
 
-def _number(row: Row, name: str) -> float:
-    value = row[name]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise TypeError(f"{name} must be a finite number, found {value!r:.60}")
+def _texts(row: Row, name: str) -> tuple[str, ...]:
+    texts = _is(row, name, list)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError(f"{name} must hold texts, found {shown(texts)}")
+    return tuple(texts)
+
+
+def _number(value: Any, name: str) -> float:
+    if not is_number(value):
+        raise TypeError(f"{name} must be a finite number, found {shown(value)}")
     return float(value)
+
+
+def _count(value: Any, name: str) -> int:
+    if not is_count(value):
+        raise TypeError(f"{name} must be a whole number from 0 to 2**53, found {shown(value)}")
+    return int(value)
+
+
+def _update(row: Row, name: str) -> int | None:
+    return None if row[name] is None else _count(row[name], name)
 
 
 def _problem(path: Path, line: int, what: str) -> DataError:

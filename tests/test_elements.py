@@ -30,7 +30,7 @@ from rememberer_nb.elements import (
 )
 from rememberer_nb.errors import ConfigError, DataError
 
-numbers = st.floats(allow_nan=False, allow_infinity=False)
+numbers = st.floats(-1e100, 1e100)
 counts = st.integers(0, 2**40)
 texts = st.text(max_size=6)
 tasks = st.builds(Task, texts, texts, counts)
@@ -43,8 +43,8 @@ values = st.builds(
     rationale=texts,
     is_initial=st.booleans(),
     tables=st.lists(st.tuples(numbers, counts), max_size=2).map(tuple),
-    first_update=st.none() | counts,
-    last_update=st.none() | counts,
+    first_update=st.none() | st.integers(0, 9),
+    last_update=st.none() | st.integers(9, 2**40),
 )
 
 
@@ -166,7 +166,7 @@ def test_a_field_deep_inside_is_named() -> None:
         from_data(Episode, data)
 
 
-@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf"), 10**400, 2e100])
 def test_values_are_finite(number: float) -> None:
     with pytest.raises(ConfigError, match=r"Transition\.reward must be finite, got "):
         Transition("o", "a", number, "o2")
@@ -177,8 +177,16 @@ def test_values_are_finite(number: float) -> None:
 def test_contradictions_are_refused() -> None:
     with pytest.raises(ConfigError, match="terminated or truncated, not both"):
         Transition("o", "a", 0.0, "o2", terminated=True, truncated=True)
-    with pytest.raises(ConfigError, match="n_visits must be at least 0, got -1"):
-        ActionValue("a", 0.0, -1)
+    with pytest.raises(ConfigError, match="the first update cannot be 3 and the last one 2"):
+        ActionValue("a", 0.0, 1, first_update=3, last_update=2)
+
+
+@pytest.mark.parametrize("count", [-1, 2**53 + 1, 10**400])
+def test_counts_are_counts(count: int) -> None:
+    with pytest.raises(ConfigError, match=r"n_visits must lie in 0 to 2\*\*53, got "):
+        ActionValue("a", 0.0, count)
+    with pytest.raises(ConfigError, match="updates must lie in 0"):
+        ActionValue("a", 0.0, 1, last_update=count)
 
 
 def record(*held: tuple[str, float, int]) -> Record:

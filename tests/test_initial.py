@@ -81,8 +81,8 @@ def changed(*path: object, to: object) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("", "cannot be read as JSON"),
-        ('{"format": ', "cannot be read as JSON"),
+        ("", "is not JSON: "),
+        ('{"format": ', "is not JSON: "),
         ("[]", "is no initial memory"),
         ("{}", "is no initial memory"),
         (changed("version", to=99), "version: has version 99, expected 1"),
@@ -97,8 +97,23 @@ def changed(*path: object, to: object) -> dict[str, Any]:
         (changed("records", 0, "actions", to="a"), r"records\[0\]: does not fit"),
         (changed("records", 0, "actions", 0, "action", to=...), "lacks the field 'action'"),
         (changed("records", 0, "actions", 0, "q_value", to="high"), r"records\[0\]: does not fit"),
-        (changed("records", 0, "actions", 0, "q_value", to=float("nan")), "must be finite"),
-        (changed("records", 0, "actions", 0, "n_visits", to=-1), "at least 0"),
+        (
+            changed("records", 0, "actions", 0, "q_value", to=float("nan")),
+            "NaN is no finite number",
+        ),
+        (changed("records", 0, "actions", 0, "q_value", to=2e100), "expected a finite number"),
+        (changed("records", 0, "actions", 0, "reward", to=10**400), "is no finite number"),
+        (changed("records", 0, "actions", 0, "n_visits", to=2.5), "a whole number .* found 2.5"),
+        (changed("records", 0, "actions", 0, "n_visits", to="3"), "a whole number .* found '3'"),
+        (changed("records", 0, "actions", 0, "n_visits", to=2**60), "from 0 to 2"),
+        (changed("records", 0, "actions", 1, "action", to="a"), "an action stands there twice"),
+        (changed("records", 0, "actions", to={"action": "a"}), "actions must be a list"),
+        (changed("records", 0, "available_actions", to="ab"), "available_actions must be a list"),
+        (json.dumps(GOOD).replace("-0.5", "1e999"), "1e999 is no finite number"),
+        (json.dumps(GOOD).replace('"n_visits": 3', '"n_visits": 1e999'), "1e999 is no finite"),
+        ("[" * 900 + "]" * 900, "is not JSON: it is nested too deeply"),
+        ("[" * 100_000, "is not JSON: it is nested too deeply"),
+        (changed("records", 0, "actions", 0, "n_visits", to=-1), "from 0 to 2"),
         (changed("records", 0, "available_actions", to=[1]), r"records\[0\]: does not fit"),
         (changed("records", 0, "available_actions", to=None), r"records\[0\]: does not fit"),
     ],
@@ -113,7 +128,11 @@ def test_what_does_not_fit_is_named(tmp_path: Path, content: object, problem: st
 def test_not_text(tmp_path: Path) -> None:
     path = tmp_path / "initial.json"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match=r"initial\.json: cannot be read"):
+    with pytest.raises(DataError, match=r"initial\.json: is not JSON: 'utf-16"):
         read_initial(path)
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="cannot be read: it is a folder"):
         read_initial(tmp_path)
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    with pytest.raises(DataError, match="cannot be read: Too many levels"):
+        read_initial(loop)

@@ -25,19 +25,25 @@ from tests.test_store import filled
 KINDS = pytest.mark.parametrize("ending", [".csv", ".jsonl"])
 
 texts = st.text(max_size=8) | st.sampled_from(["", '"', '""', '"""', "\r", "a\r\nb", "\ud800", ","])
-numbers = st.floats(allow_nan=False, allow_infinity=False)
-tables = st.tuples(numbers, st.integers(0, 2**40))
+numbers = st.floats(-1e100, 1e100)
+
+
+def of_table(q_value: float, n_visits: int, **details: object) -> ActionValue:
+    """A value of one table, which it agrees with."""
+    tables = ((q_value, n_visits),)
+    return ActionValue(q_value=q_value, n_visits=n_visits, tables=tables, **details)
+
+
 action_values = st.builds(
-    ActionValue,
-    action=texts,
+    of_table,
     q_value=numbers,
     n_visits=st.integers(0, 2**40),
+    action=texts,
     reward=numbers,
     rationale=texts,
     is_initial=st.booleans(),
-    tables=st.tuples(tables),
     first_update=st.none() | st.integers(0, 9),
-    last_update=st.none() | st.integers(0, 9),
+    last_update=st.none() | st.integers(9, 99),
 )
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | numbers | texts,
@@ -54,7 +60,9 @@ records = st.builds(
     source=texts,
     metadata=st.dictionaries(texts, json_values, max_size=2),
 )
-record_lists = st.lists(records, max_size=4, unique_by=lambda r: r.record_id)
+record_lists = st.lists(
+    records, max_size=4, unique_by=(lambda r: r.record_id, lambda r: (r.task, r.observation))
+)
 
 
 @KINDS
@@ -145,14 +153,33 @@ def lines(*rows: object) -> str:
         ("{", "line 1: is not JSON"),
         ("[1]", r"line 1: expected an object, found \[1\]"),
         (lines(row(), row(action="b", q_value="high")), "line 2: q_value must be a finite number"),
-        (lines(row(q_value=float("nan"))), "line 1: q_value must be a finite number, found nan"),
-        (lines(row(n_visits=True)), "line 1: n_visits must be of type int, found True"),
-        (lines(row(n_visits=-1)), "line 1: n_visits must be at least 0"),
-        (lines(row(tables=[[1]])), "line 1: not enough values"),
+        (lines(row(q_value=float("nan"))), "line 1: is not JSON: NaN is no finite number"),
+        (lines(row(q_value=1e101)), "line 1: q_value must be a finite number, found 1e[+]101"),
+        (lines(row(reward=10**400)), "line 1: is not JSON: 10000000000000000... is no finite num"),
+        (lines(row(n_visits=True)), "line 1: n_visits must be a whole number .*, found True"),
+        (lines(row(n_visits=-1)), "line 1: n_visits must be a whole number .*, found -1"),
+        (lines(row(n_visits=2)), "line 1: n_visits is 2, but its tables count 1"),
+        (lines(row(q_value=0.25)), "line 1: q_value is 0.25, but its tables give 0.5"),
+        (lines(row(record_id=2**63)), "line 1: record_id must be a whole number .*, found 92233"),
+        (lines(row(record_id=-1)), "line 1: record_id must be a whole number .*, found -1"),
+        (lines(row(last_update="x")), "line 1: last_update must be a whole number .*, found 'x'"),
+        (lines(row(first_update="\r\n")), "line 1: first_update must be .*, found"),
+        (lines(row(first_update=2, last_update=1)), "line 1: the first update cannot be 2 and"),
+        (lines(row(available_actions=["a", 1])), "line 1: available_actions must hold texts"),
+        (lines(row(metadata=json.loads("[" * 99 + "]" * 99))), "line 1: metadata must be of type"),
+        ('{"metadata": ' + "[" * 900 + "]" * 900 + "}", "line 1: is not JSON: it is nested too"),
+        (lines(row(tables=[[1]])), r"line 1: tables must hold pairs .*, found \[1\]"),
+        (lines(row(tables=[[0.5, 1.5]])), "line 1: visits in tables must be a whole number"),
+        (lines(row(tables=[["x", 1]])), "line 1: a value in tables must be a finite number"),
+        (lines(row(tables=[], n_visits=0)), "each value must have one table, or each two; found 0"),
+        (lines(row(), row(record_id=1)), "line 2: the record is the same as record 0"),
         (lines(row(), row()), "line 2: the record has this action already"),
         (lines(row(), row(action="b", task="h")), "line 2: the record differs"),
         (lines({"record_id": 1}), "line 1: lacks the column 'task'"),
-        (lines(row(), row(action="b", tables=[[0, 1], [0, 1]])), "with one and with two tables"),
+        (
+            lines(row(), row(action="b", tables=[[0.5, 1], [0, 0]])),
+            "each value must have one table, or each two; found 1 and 2",
+        ),
     ],
 )
 def test_lines_that_are_none(tmp_path: Path, text: str, problem: str) -> None:
@@ -170,7 +197,10 @@ def test_lines_that_are_none(tmp_path: Path, text: str, problem: str) -> None:
         ("", "line 1: expected the columns record_id"),
         ("a,b\n1,2\n", "line 1: expected the columns"),
         (",".join(COLUMNS) + "\n1,2\n", "line 2: has 2 cells, not 15"),
-        (",".join(COLUMNS) + "\n" + ",".join("x" * 15) + "\n", "line 2: record_id must be of type"),
+        (",".join(COLUMNS) + "\n" + ",".join("x" * 15) + "\n", "line 2: record_id is not JSON"),
+        (",".join(COLUMNS) + '\n"unclosed', "line 2: has 1 cells, not 15"),
+        (",".join(COLUMNS) + "\na\rb\n", "line 2: new-line character seen"),
+        (",".join([*COLUMNS[1:], "task"]) + "\n", "line 1: expected the columns"),
     ],
 )
 def test_tables_that_are_none(tmp_path: Path, text: str, problem: str) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from rememberer_nb.elements import Task, unique
-from rememberer_nb.errors import ConfigError, TaskError
+from rememberer_nb.errors import ConfigError, TaskError, shown
 
 # Source: paper, section 4.1 (the test set and two training sets of the web shop).
 TASK_SETS = {"test": range(0, 100), "S0": range(500, 510), "S1": range(510, 520)}
@@ -81,18 +81,18 @@ def task_numbers(spec: str, n_tasks: int, env: str = "webshop") -> tuple[int, ..
     (70, 71, 72)
     """
     named_sets = task_sets(env)
-    numbers: list[int] = []
+    numbers: dict[int, None] = {}
     for part in spec.split(","):
         named = _numbers(part.strip(), named_sets)
         if not named:
             sets = f"one of {', '.join(named_sets)}, " if named_sets else ""
             raise ConfigError(
-                f"tasks should be {sets}a range a:b with a < b, or numbers; got {part!r}"
+                f"tasks should be {sets}a range a:b with a < b, or numbers; got {shown(part)}"
             )
         _check(named[0], n_tasks)
         _check(named[-1], n_tasks)
-        numbers += named
-    return tuple(dict.fromkeys(numbers))
+        numbers |= dict.fromkeys(named)
+    return tuple(numbers)
 
 
 def find_task(tasks: Sequence[Task], wanted: object) -> Task:
@@ -114,10 +114,10 @@ def find_task(tasks: Sequence[Task], wanted: object) -> Task:
     if isinstance(wanted, str):
         if not _NUMBER.fullmatch(wanted.strip()):
             ids = unique(task.task_id for task in tasks[:1] + tasks[-1:])
-            raise TaskError(f"no task {wanted!r}: there are tasks {' to '.join(ids)}")
+            raise TaskError(f"no task {shown(wanted)}: there are tasks {' to '.join(ids)}")
         wanted = int(wanted)
     try:
         number = operator.index(wanted)  # type: ignore[arg-type]
     except TypeError:
-        raise TaskError(f"a task is given by its number, got {wanted!r}") from None
+        raise TaskError(f"a task is given by its number, got {shown(wanted)}") from None
     return tasks[_check(number, len(tasks))]

@@ -12,7 +12,9 @@ from typing import Any
 
 import yaml
 
+from rememberer_nb.elements import MAX_VALUE, is_number
 from rememberer_nb.errors import DataError
+from rememberer_nb.files import read_bytes
 
 TUPLE_TAG = "tag:yaml.org,2002:python/tuple"
 
@@ -20,6 +22,9 @@ TUPLE_TAG = "tag:yaml.org,2002:python/tuple"
 # besides its text. The largest published pool amounts to 0.4 million.
 MAX_EXPANDED = 100_000_000
 _NODE_COST = 100
+# Lists and mappings inside each other; published pools have five. As JSON it becomes three times so
+# much, which `files.MAX_DEPTH` has to hold.
+MAX_HEIGHT = 30
 
 
 class PoolLoader(yaml.SafeLoader):
@@ -51,7 +56,19 @@ def _construct_tuple(loader: PoolLoader, node: yaml.Node) -> tuple[Any, ...]:
     return tuple(loader.construct_sequence(node, deep=True))
 
 
+def _construct_number(loader: PoolLoader, node: yaml.ScalarNode) -> float:
+    make = loader.construct_yaml_int if node.tag.endswith(":int") else loader.construct_yaml_float
+    number: float = make(node)
+    if not is_number(number):
+        raise yaml.constructor.ConstructorError(
+            None, None, f"{node.value:.20} is no number up to {MAX_VALUE:g}", node.start_mark
+        )
+    return number
+
+
 PoolLoader.add_constructor(TUPLE_TAG, _construct_tuple)
+for _tag in ("int", "float"):
+    PoolLoader.add_constructor(f"tag:yaml.org,2002:{_tag}", _construct_number)
 PoolDumper.add_representer(
     tuple, lambda dumper, value: dumper.represent_sequence(TUPLE_TAG, list(value))
 )
@@ -66,20 +83,20 @@ def load_yaml(path: Path) -> tuple[Any, list[int]]:
         The file is missing or malformed, holds a tag other than a tuple's, holds a key twice, or
         is too large with its aliases written out; the message names file and line.
     """
+    data = read_bytes(path)
     try:
-        loader = PoolLoader(path.read_bytes())
+        loader = PoolLoader(data)
         try:
             node = loader.get_single_node()
             if node is None:
                 return None, []
             _check_size(node)
+            content = loader.construct_document(node)
+            # Only now: what a mapping merges ("<<") has become its own.
             keys = node.value if isinstance(node, yaml.MappingNode) else []
-            lines = [key.start_mark.line + 1 for key, _ in keys]
-            return loader.construct_document(node), lines
+            return content, [key.start_mark.line + 1 for key, _ in keys]
         finally:
             loader.dispose()
-    except OSError as error:
-        raise DataError(f"cannot be read: {error}", path=path) from error
     except yaml.YAMLError as error:
         raise _data_error(error, path) from error
     except (ValueError, TypeError, RecursionError, OverflowError) as error:
@@ -110,8 +127,9 @@ def _data_error(error: yaml.YAMLError, path: Path) -> DataError:
 
 
 def _check_size(root: yaml.Node) -> None:
-    """Refuse what is endless or too large, one look per node however often it is referred to."""
+    """Refuse what is endless, too large or too deep, at one look per node, aliases or not."""
     sizes: dict[int, int] = {}
+    heights: dict[int, int] = {}
     stack: list[tuple[yaml.Node, bool]] = [(root, False)]
     under_way: set[int] = set()
     while stack:
@@ -120,6 +138,9 @@ def _check_size(root: yaml.Node) -> None:
             under_way.discard(id(node))
             text = len(node.value) if isinstance(node, yaml.ScalarNode) else 0
             sizes[id(node)] = _NODE_COST + text + sum(sizes[id(c)] for c in _children(node))
+            heights[id(node)] = 1 + max((heights[id(c)] for c in _children(node)), default=0)
+            if heights[id(node)] > MAX_HEIGHT:
+                raise _refusal("is nested too deeply", node)
             if sizes[id(node)] > MAX_EXPANDED:
                 raise _refusal("is too large with its aliases written out", node)
         elif id(node) not in sizes:

@@ -16,21 +16,20 @@ the instruction in force as its last line; where a pool has none, that is the ta
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rememberer_nb.elements import ActionValue, Record, unique
+from rememberer_nb.elements import ActionValue, Record, is_count, is_number, unique
 from rememberer_nb.envs.screens import (
     INSTRUCTION_HEADING,
     read_screen,
     screen_actions,
     with_instruction,
 )
-from rememberer_nb.errors import DataError
+from rememberer_nb.errors import ConfigError, DataError, shown
+from rememberer_nb.files import replacing
 from rememberer_nb.importers.pool_yaml import dump_yaml, load_yaml
 from rememberer_nb.importers.shop_pages import SEARCH
 
@@ -90,7 +89,10 @@ def read_pool(path: str | Path) -> tuple[Record, ...]:
     for (key, value), line in zip(content.items(), lines, strict=True):
         entry = _entry(key, value, path, line)
         by_key.setdefault(entry.key, []).append(entry)
-    return tuple(_record(i, entries, path.name) for i, entries in enumerate(by_key.values()))
+    try:
+        return tuple(_record(i, entries, path.name) for i, entries in enumerate(by_key.values()))
+    except ConfigError as error:
+        raise DataError(f"the visits of one action are too many: {error}", path=path) from error
 
 
 def n_entries(record: Record) -> int:
@@ -128,7 +130,9 @@ def write_pool(
     pool = _collect(records, source, path)
     if source is not None and not pool:
         raise DataError(f"nothing to write: no record was imported from {source!r}", path=path)
-    _write(path, dump_yaml(pool))
+    text = dump_yaml(pool)
+    with replacing(path) as file:
+        file.write(text)
     return {"records": len(pool)}
 
 
@@ -162,7 +166,7 @@ def _entry(key: Any, value: Any, path: Path, line: int) -> _Entry:
         raise DataError("a record must hold an action_dict", path=path, field=where)
     for action, numbers in actions.items():
         if problem := _problem(action, numbers):
-            raise DataError(f"{problem}; found {action!r:.80}", path=path, field=where)
+            raise DataError(f"{problem}; found {shown(action)}", path=path, field=where)
     try:
         return _Entry(*key, content=_plain(value))
     except TypeError as error:
@@ -175,12 +179,10 @@ def _problem(action: Any, numbers: Any) -> str:
         return "an action must be a tuple of two texts"
     for name in _NUMBERS:
         number = numbers.get(name) if isinstance(numbers, dict) else None
-        if isinstance(number, bool) or not isinstance(number, int | float):
+        if not is_number(number):
             return f"an action needs a {name}, which is a number"
-        if not math.isfinite(number):
-            return f"{name} must be finite"
     number = numbers["number"]
-    return "" if number >= 0 and number == int(number) else "number must be a count"
+    return "" if number == int(number) and is_count(int(number)) else "number must be a count"
 
 
 def _record(number: int, entries: Sequence[_Entry], name: str) -> Record:
@@ -240,12 +242,17 @@ def _entries(record: Record, origin: str) -> list[tuple[PoolKey, dict[str, Any]]
         values = {(v.action, v.rationale): _numbers(v) for v in record.action_values}
         return [(_new_key(record), {"action_dict": values, **_new_info(record)})]
     held = record.metadata[origin]
-    contents = [_rich(entry["content"]) for entry in held]
-    keys = [
-        (record.observation[: entry["observation"]], entry["task"], entry["third"])
-        for entry in held
-    ]
-    _bring_up_to_date(record, contents)
+    try:
+        contents = [_rich(entry["content"]) for entry in held]
+        keys = [
+            (record.observation[: entry["observation"]], entry["task"], entry["third"])
+            for entry in held
+        ]
+        _bring_up_to_date(record, contents)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        # Metadata may come from a table that someone has edited.
+        problem = f"{origin!r} is not what an import leaves: {error!r}"
+        raise DataError(problem, field=f"metadata of record {record.record_id}") from error
     return list(zip(keys, contents, strict=True))
 
 
@@ -290,16 +297,6 @@ def _new_key(record: Record) -> PoolKey:
     return record.observation, _TASK_HEADING + record.task, labels
 
 
-def _write(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise DataError(f"cannot be written: {error}", path=path) from error
-
-
 def _plain(value: Any) -> Any:
     """As JSON can hold it: a tuple is {"tuple": [...]}, a mapping {"map": [[key, value], ...]}."""
     if value is None or isinstance(value, str | int | float):
@@ -310,7 +307,7 @@ def _plain(value: Any) -> Any:
         return {"tuple": [_plain(item) for item in value]}
     if isinstance(value, dict):
         return {"map": [[_plain(key), _plain(item)] for key, item in value.items()]}
-    raise TypeError(f"holds a {type(value).__name__}, which memory pools do not: {value!r:.80}")
+    raise TypeError(f"holds a {type(value).__name__}, which memory pools do not: {shown(value)}")
 
 
 def _rich(value: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 from rememberer_nb.elements import Decision, Episode, Reply, Step, Task
 from rememberer_nb.envs.webshop.profile import WEBSHOP
-from rememberer_nb.errors import ConfigError, TranscriptError
+from rememberer_nb.errors import ConfigError, TranscriptError, shown
 from rememberer_nb.importers.react_log import LoggedEpisode, LoggedStep, read_log
 from rememberer_nb.importers.shop_pages import Page, available_actions
 
@@ -23,7 +23,7 @@ _ACKNOWLEDGED = "OK."
 _REFUSED = "Invalid action!"
 _BLANK_PAGE_ACTIONS = ("click[back to search]",)
 _CLICKED = re.compile(r"You have clicked (.*)\.")
-_SCORE = re.compile(r"^Your score \(min 0\.0, max 1\.0\): *(.*?)\s*$", re.MULTILINE)
+_SCORE = re.compile(r"^Your score \(min 0\.0, max 1\.0\):(.*)$", re.MULTILINE)
 # A warning of the interpreter that came out amid the print, with the source line it quotes.
 _WARNING = re.compile(r"^\S.*\.py:\d+: \w*Warning: .*(?:\n  .*)?$", re.MULTILINE)
 
@@ -178,7 +178,7 @@ class _Follower:
         except ValueError:
             score = math.nan
         if not 0 <= score <= 1:
-            raise self._unfollowable(f"a score must be in [0, 1], got {found[1]!r}")
+            raise self._unfollowable(f"a score must be in [0, 1], got {shown(found[1].strip())}")
         return score
 
     def _unfollowable(self, problem: str) -> TranscriptError:

@@ -18,29 +18,29 @@ Source: github.com/ysymyth/ReAct, the notebook WebShop.ipynb; its stream outputs
 
 from __future__ import annotations
 
-import gzip
-import json
+import math
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rememberer_nb.errors import TranscriptError
+from rememberer_nb.files import read_json, read_text
 
+# Actions of one episode. Published logs stop after 15; each keeps its whole page.
+MAX_STEPS = 1000
 _NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
-_BLOCK = re.compile(
-    rf"^-{{17}}\n(?P<number>\d{{1,9}})\n"
-    rf"(?P<body>.*?)"
+_START = re.compile(r"^-{17}\n(?P<number>\d{1,9})\n", re.ASCII | re.MULTILINE)
+_END = re.compile(
     rf"^\d+ (?P<mean>{_NUMBER}) (?P<success>{_NUMBER})(?: {_NUMBER})*[ ]*\n-{{13}}[ ]*$",
-    re.ASCII | re.DOTALL | re.MULTILINE,
+    re.ASCII | re.MULTILINE,
 )
 # An action starts after an empty line: "Action:" inside a product's text does not.
 _ACTION = re.compile(r"(?:\A|\n[ \t]*\n)Action: ?(.*)\nObservation:[ ]?")
 _STRAY = re.compile(r"^Action: .*\nObservation:|^-{17}\n(\d+)$", re.ASCII | re.MULTILINE)
 _HEADING = re.compile(r"^-{17}\n\d+\nAction: reset\nObservation:", re.ASCII | re.MULTILINE)
-_INSTRUCTION = re.compile(r"Instruction:\s*\n(.*\S)\s*\n\[Search\]", re.DOTALL)
+_INSTRUCTION = re.compile(r"Instruction:[^\S\n]*\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,33 +87,17 @@ def read_log(path: str | Path) -> tuple[LoggedEpisode, ...]:
         If the file is missing, is no notebook, holds no transcript, or holds one that breaks off.
     """
     path = Path(path)
-    text = _read_text(path)
     is_notebook = Path(path.name.removesuffix(".gz")).suffix in (".ipynb", ".json")
-    printed = _stream_outputs(text, path) if is_notebook else [("", text)]
+    printed = _stream_outputs(path) if is_notebook else _plain_text(path)
     episodes = tuple(e for where, part in printed for e in _read_episodes(part, path, where))
     if not episodes:
         raise TranscriptError("holds no printed ReAct transcript", path=path)
     return episodes
 
 
-def _read_text(path: Path) -> str:
-    if not path.is_file():
-        raise TranscriptError("no such file", path=path)
-    try:
-        data = path.read_bytes()
-        if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
-        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise TranscriptError(f"cannot be read as UTF-8 text: {error}", path=path) from error
-
-
-def _stream_outputs(text: str, path: Path) -> list[tuple[str, str]]:
+def _stream_outputs(path: Path) -> list[tuple[str, str]]:
     """(where, printed text) of every cell; chunks of one cell belong together."""
-    try:
-        notebook = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise TranscriptError(f"is not JSON: {error}", path=path) from error
+    notebook = read_json(path, TranscriptError, is_strict=False)
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list) or "nbformat" not in notebook:
         raise TranscriptError("is not a Jupyter notebook (format 4)", path=path)
@@ -135,14 +119,21 @@ def _cell_output(cell: Any, path: Path, where: str) -> str:
     return "".join(parts).replace("\r\n", "\n")
 
 
+def _plain_text(path: Path) -> list[tuple[str, str]]:
+    text = read_text(path, TranscriptError)
+    return [("", text.replace("\r\n", "\n").replace("\r", "\n"))]
+
+
 def _read_episodes(text: str, path: Path, cell: str) -> Iterator[LoggedEpisode]:
-    end, after = 0, "the start"
-    for block in _BLOCK.finditer(text):
-        where = f"{cell}episode {block['number']}"
-        _refuse_strays(text[end : block.start()], path, f"{cell}after {after}")
-        yield _read_block(block, path, where)
-        end, after = block.end(), f"episode {block['number']}"
-    _refuse_strays(text[end:], path, f"{cell}after {after}")
+    done, after = 0, "the start"
+    # One search after the other from where the last one ended: each line is looked at once, however
+    # many headings lack their end.
+    while (start := _START.search(text, done)) and (end := _END.search(text, start.end())):
+        where = f"{cell}episode {start['number']}"
+        _refuse_strays(text[done : start.start()], path, f"{cell}after {after}")
+        yield _read_block(start, text[start.end() : end.start()], end, path, where)
+        done, after = end.end(), f"episode {start['number']}"
+    _refuse_strays(text[done:], path, f"{cell}after {after}")
 
 
 def _refuse_strays(text: str, path: Path, where: str) -> None:
@@ -151,30 +142,43 @@ def _refuse_strays(text: str, path: Path, where: str) -> None:
         raise TranscriptError(what, path=path, field=where)
 
 
-def _read_block(block: re.Match[str], path: Path, where: str) -> LoggedEpisode:
-    body = block["body"]
+def _read_block(
+    start: re.Match[str], body: str, end: re.Match[str], path: Path, where: str
+) -> LoggedEpisode:
     found = list(_ACTION.finditer(body))
     if not found or found[0].start() or found[0][1].strip() != "reset":
         raise TranscriptError("does not begin with a reset", path=path, field=where)
     if _HEADING.search(body):
         raise TranscriptError("breaks off: another one begins", path=path, field=where)
-    ends = [match.start() for match in found[1:]] + [len(body)]
-    answers = [body[match.end() : end] for match, end in zip(found, ends, strict=True)]
+    if len(found) > MAX_STEPS:
+        raise TranscriptError(f"takes more than {MAX_STEPS} actions", path=path, field=where)
+    scores = [float(end[name]) for name in ("mean", "success")]
+    if not all(map(math.isfinite, scores)):
+        raise TranscriptError("a printed result is not finite", path=path, field=where)
+    stops = [match.start() for match in found[1:]] + [len(body)]
+    answers = [body[match.end() : stop] for match, stop in zip(found, stops, strict=True)]
     # The print closes every answer with two newlines; one of them is left at the very end.
     answers[-1] = answers[-1].removesuffix("\n\n")
-    instruction = _INSTRUCTION.search(answers[0])
-    if instruction is None:
+    instruction = _instruction(answers[0])
+    if not instruction:
         raise TranscriptError("its first page holds no instruction", path=path, field=where)
     steps = (
         LoggedStep(before, match[1], after)
         for before, match, after in zip(answers, found[1:], answers[1:], strict=False)
     )
     return LoggedEpisode(
-        number=int(block["number"]),
-        instruction=" ".join(instruction[1].split()),
+        number=int(start["number"]),
+        instruction=instruction,
         first_page=answers[0],
         steps=tuple(steps),
-        mean_score=float(block["mean"]),
-        success_rate=float(block["success"]),
+        mean_score=scores[0],
+        success_rate=scores[1],
         where=where,
     )
+
+
+def _instruction(page: str) -> str:
+    """What stands between "Instruction:" and the search button; "" if nothing does."""
+    above = page[: max(0, page.rfind("\n[Search]"))]
+    heading = _INSTRUCTION.search(above)
+    return "" if heading is None else " ".join(above[heading.end() :].split())

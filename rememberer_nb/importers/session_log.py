@@ -10,27 +10,31 @@ Source: github.com/princeton-nlp/WebShop (MIT), `web_agent_site/app.py` with log
 from __future__ import annotations
 
 import ast
-import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from rememberer_nb.envs.webshop.pages import SUB_PAGES
-from rememberer_nb.errors import TranscriptError
+from rememberer_nb.errors import TranscriptError, shown
+from rememberer_nb.files import read_json_lines
 
 PAGES = ("index", "search_results", "item_page", "item_sub_page", "done")
 MAX_PAGE_NUMBER = 1000
+# Page visits and actions of one session; a person's has some tens. Each keeps its whole page.
+MAX_STEPS = 1000
+# Characters of a list of keywords as Python prints it; Python's parser is slow with long ones.
+MAX_LITERAL = 10_000
 _SUFFIX = ".jsonl"
 # The web pages for people have a tab that the text environment lacks.
 _SUB_PAGES = (*SUB_PAGES, "Attributes")
 _SUB_PAGE_SEGMENT = 5
-_PARTS = {
-    "r_type": (int, float), "r_att": (int, float), "r_option": (int, float), "r_price": bool,
-    "query_match": bool, "category_match": bool, "title_score": (int, float),
-}  # fmt: skip
+_PARTS = {"r_type", "r_att", "r_option", "title_score"}
+_FLAGS = {"r_price", "query_match", "category_match"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,43 +89,40 @@ def read_visits(path: Path) -> tuple[Visit, ...]:
     TranscriptError
         If the file is missing or empty, or a line is not what it should be; names the line.
     """
-    visits = tuple(_Line(path, number, text).visit() for number, text in _lines(path))
+    lines = islice(read_json_lines(path, TranscriptError), MAX_STEPS + 1)
+    visits = tuple(_Line(path, number, value).visit() for number, value in lines)
     if not visits:
         raise TranscriptError("holds no page visits", path=path)
+    if len(visits) > MAX_STEPS:
+        raise TranscriptError(f"holds more than {MAX_STEPS} page visits", path=path)
     return visits
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    if not path.is_file():
-        raise TranscriptError("no such file", path=path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TranscriptError(f"cannot be read as UTF-8 text: {error}", path=path) from error
-    # Only a newline ends a line: JSON may hold other characters that `splitlines` breaks at.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield number, line
 
 
 class _Line:
     """One line, read field by field; complaints name the file, the line and the field."""
 
-    def __init__(self, path: Path, number: int, text: str):
+    def __init__(self, path: Path, number: int, value: Any):
         self._path, self._number = path, number
-        self._data = self._object(self._parse(text), "the line")
+        self._data = self._object(value, "the line")
 
     def visit(self) -> Visit:
         """The line as a `Visit`."""
         page = self._get(self._data, "page", str)
         if page not in PAGES:
-            raise self._error(f"'page' should be one of {', '.join(PAGES)}, got {page!r:.80}")
-        path = urlsplit(self._get(self._data, "url", str)).path.strip("/").split("/")
+            raise self._error(f"'page' should be one of {', '.join(PAGES)}, got {shown(page)}")
+        path = self._url_path()
         goal = self._object(self._get(self._data, "goal", dict), "goal")
         self._get(goal, "instruction_text", str)
         session = unquote(path[0 if page == "index" else min(1, len(path) - 1)])
         details = {} if page == "index" else self._content(page, path)
         return Visit(self._number, page, session, goal, **details)
+
+    def _url_path(self) -> list[str]:
+        url = self._get(self._data, "url", str)
+        try:
+            return urlsplit(url).path.strip("/").split("/")
+        except ValueError as error:
+            raise self._error(f"'url' is none: {error}, got {shown(url)}") from error
 
     def _content(self, page: str, path: list[str]) -> dict[str, Any]:
         content = self._object(self._get(self._data, "content", dict), "content")
@@ -143,12 +144,12 @@ class _Line:
         raw = self._get(content, "keywords", list, str)
         if isinstance(raw, str):
             try:
-                raw = ast.literal_eval(raw)
-            except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
-                raise self._error(f"'keywords' should be a list, got {raw!r:.80}") from error
+                raw = _literal(raw)
+            except ValueError as error:
+                raise self._error(f"'keywords' should be a list, got {shown(raw)}") from error
         keywords = self._strings({"keywords": raw}, "keywords") if isinstance(raw, list) else ()
         if not keywords:
-            raise self._error(f"'keywords' should be a list of words, got {raw!r:.80}")
+            raise self._error(f"'keywords' should be a list of words, got {shown(raw)}")
         return keywords
 
     def _page_number(self, content: dict[str, Any]) -> int:
@@ -157,19 +158,21 @@ class _Line:
         number = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
         if not 1 <= number <= MAX_PAGE_NUMBER:
             expected = f"a page number from 1 to {MAX_PAGE_NUMBER}"
-            raise self._error(f"'page' of the content should be {expected}, got {raw!r:.80}")
+            raise self._error(f"'page' of the content should be {expected}, got {shown(raw)}")
         return number
 
     def _options(self, content: dict[str, Any]) -> dict[str, str]:
         options = self._object(self._get(content, "options", dict), "options")
         if not all(isinstance(value, str) for value in options.values()):
-            raise self._error(f"'options' should hold texts, got {options!r:.80}")
+            raise self._error(f"'options' should hold texts, got {shown(options)}")
         return options
 
     def _sub_page(self, path: list[str]) -> str:
         name = unquote(path[_SUB_PAGE_SEGMENT]) if len(path) > _SUB_PAGE_SEGMENT else ""
         if name not in _SUB_PAGES:
-            raise self._error(f"'url' should name one of {', '.join(_SUB_PAGES)}, got {name!r:.80}")
+            raise self._error(
+                f"'url' should name one of {', '.join(_SUB_PAGES)}, got {shown(name)}"
+            )
         return name
 
     def _purchase(self, page: str, content: dict[str, Any]) -> dict[str, Any]:
@@ -179,22 +182,23 @@ class _Line:
         info = self._data.get("reward_info")
         if info is not None:
             info = self._object(info, "reward_info")
-            for name, types in _PARTS.items():
-                if name in info:
-                    self._get(info, name, *(types if isinstance(types, tuple) else (types,)))
+            for name in sorted(_PARTS & info.keys()):
+                self._number_in(info, name, 0.0, 1.0)
+            for name in sorted(_FLAGS & info.keys()):
+                self._get(info, name, bool)
         price = self._number_in(content, "price", 0.0, math.inf) if "price" in content else None
         return {"reward": reward, "reward_info": info, "price": price}
 
     def _number_in(self, data: dict[str, Any], name: str, low: float, high: float) -> float:
         number = float(self._get(data, name, int, float))
-        if not (math.isfinite(number) and low <= number <= high):
+        if not low <= number <= high:
             raise self._error(f"{name!r} should lie in [{low}, {high}], got {number!r}")
         return number
 
     def _strings(self, data: dict[str, Any], name: str) -> tuple[str, ...]:
         items = self._get(data, name, list)
         if not all(isinstance(item, str) for item in items):
-            raise self._error(f"{name!r} should hold texts, got {items!r:.80}")
+            raise self._error(f"{name!r} should hold texts, got {shown(items)}")
         return tuple(items)
 
     def _get(self, data: dict[str, Any], name: str, *types: type) -> Any:
@@ -204,19 +208,25 @@ class _Line:
         # True is an int to Python, but no number here.
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             expected = " or ".join(kind.__name__ for kind in types)
-            raise self._error(f"{name!r} should be {expected}, got {value!r:.80}")
+            raise self._error(f"{name!r} should be {expected}, got {shown(value)}")
         return value
 
     def _object(self, value: Any, name: str) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise self._error(f"{name} should be an object, got {value!r:.80}")
+            raise self._error(f"{name} should be an object, got {shown(value)}")
         return value
-
-    def _parse(self, text: str) -> Any:
-        try:
-            return json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise self._error(f"is not JSON: {error}") from error
 
     def _error(self, problem: str) -> TranscriptError:
         return TranscriptError(problem, path=self._path, field=f"line {self._number}")
+
+
+def _literal(text: str) -> Any:
+    """The value that a text is in Python's notation; `ValueError` if it is none."""
+    if len(text) > MAX_LITERAL:
+        raise ValueError("too long")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return ast.literal_eval(text)
+    except (SyntaxError, TypeError, MemoryError, RecursionError, Warning) as error:
+        raise ValueError(str(error)) from error

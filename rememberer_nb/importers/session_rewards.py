@@ -19,7 +19,7 @@ from rememberer_nb.elements import Episode
 from rememberer_nb.envs.webshop.catalogue import Product, read_json
 from rememberer_nb.envs.webshop.goals import NO_LIMIT, Goal
 from rememberer_nb.envs.webshop.reward import count_attributes, score_purchase
-from rememberer_nb.errors import TranscriptError
+from rememberer_nb.errors import TranscriptError, shown
 
 CHECKED = ("reward", "r_type", "r_att", "r_option", "r_price")
 _TOLERANCE = 1e-9
@@ -174,7 +174,7 @@ def _goal(episode: Episode) -> Goal:
     ):
         if not is_right:
             source, where = episode.metadata.get("source"), f"{episode.episode_id}, goal"
-            raise TranscriptError(f"bad {name!r}: {value!r:.80}", path=source, field=where)
+            raise TranscriptError(f"bad {name!r}: {shown(value)}", path=source, field=where)
     return Goal(
         asin="",
         name=_WANTED_TITLE,

@@ -17,7 +17,7 @@ from rememberer_nb.envs.webshop import pages
 from rememberer_nb.envs.webshop.catalogue import Product
 from rememberer_nb.envs.webshop.profile import WEBSHOP
 from rememberer_nb.errors import TranscriptError
-from rememberer_nb.importers.session_log import Visit, find_logs, read_visits
+from rememberer_nb.importers.session_log import MAX_STEPS, Visit, find_logs, read_visits
 
 _BACK, _PREV, _NEXT = (
     f"click[{label.lower()}]" for label in (pages.BACK_TO_SEARCH, pages.PREV, pages.NEXT)
@@ -255,6 +255,8 @@ class _Session:
             raise self._error(visit, str(error)) from error
         for action, after in moves:
             self._step(action, after, visit.reward if after.page == "done" else 0.0)
+            if len(self.steps) > MAX_STEPS:
+                raise self._error(visit, f"the session takes more than {MAX_STEPS} actions")
         self.n_implied += len(moves) - 1
 
     def _check_listed(self, visit: Visit, place: _Place) -> None:

@@ -21,7 +21,7 @@ BUTTONS = frozenset({"search", "back to search", "< prev", "next >", *_TABS, "bu
 # Visited products stand in double brackets.
 _ALONE = re.compile(r"\s*\[(?P<visited>\[)?(?P<label>[^\[\]]+)\](?(visited)\])\s*")
 _CODE = re.compile(r"[A-Z0-9]{1,10}")
-_GROUP = re.compile(r"(?P<name>.*?\S) \[(?P<values>.*)\]\s*")
+_GROUP = re.compile(r"(?P<name>.*?\S) \[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,8 @@ def option_groups(page: str) -> tuple[OptionGroup, ...]:
     start = labels.index("< prev") + 1 if "< prev" in labels else 0
     prices = (i for i in range(start, len(lines)) if lines[i].startswith("Price:"))
     above_price = [i for i in range(start, next(prices, len(lines))) if lines[i].strip()]
-    groups = ((i, _GROUP.fullmatch(lines[i])) for i in above_price[:-1])
-    return tuple(
-        OptionGroup(i, found["name"], _split_values(found["values"]))
-        for i, found in groups
-        if found
-    )
+    groups = (_group(i, lines[i].rstrip()) for i in above_price[:-1])
+    return tuple(group for group in groups if group is not None)
 
 
 def available_actions(page: str) -> tuple[str, ...]:
@@ -140,6 +136,14 @@ class Page:
 def _label(line: str) -> str | None:
     found = _ALONE.fullmatch(line)
     return found["label"].lower() if found else None
+
+
+def _group(number: int, line: str) -> OptionGroup | None:
+    # The end is looked at first: a pattern for all of the line would try each "[" in it.
+    found = _GROUP.match(line) if line.endswith("]") else None
+    if found is None:
+        return None
+    return OptionGroup(number, found["name"], _split_values(line[found.end() : -1]))
 
 
 def _split_values(inside: str) -> tuple[str, ...]:

@@ -34,6 +34,11 @@ def test_tuples_and_the_lines_of_the_keys(load) -> None:
     assert lines == [1, 4]
 
 
+def test_merged_keys_have_their_lines(load) -> None:
+    content, lines = load("<<:\n  b: 2\na: 1\n")
+    assert (content, lines) == ({"b": 2, "a": 1}, [2, 3])
+
+
 def test_anchors_within_reason(load) -> None:
     assert load("a: &x !!python/tuple [1]\nb: [*x, *x]")[0] == {"a": (1,), "b": [(1,), (1,)]}
 
@@ -104,6 +109,12 @@ def test_what_holds_itself_is_refused(load, text: str) -> None:
         (f"a: {'9' * 6000}", "no plain value: Exceeds the limit"),
         ("a: 2020-13-45", "no plain value: month"),
         ("[" * 3000, "no plain value: maximum recursion"),
+        ("[" * 31 + "]" * 31, "line 1: .*nested too deeply"),
+        (f"a: 1\nb: {'9' * 400}", r"line 2: .*9{20} is no number up to 1e"),
+        (f"a: 1\nb: 0x{'f' * 5000}", r"line 2: .*0xf{18} is no number up to 1e"),
+        ("a: .nan", r"line 1: .*\.nan is no number up to 1e"),
+        ("a: -.inf", r"line 1: .*-\.inf is no number up to 1e"),
+        ("a: 1.0e+999", r"line 1: .*1\.0e\+999 is no number up to 1e"),
     ],
 )
 def test_malformed_files_are_one_clear_error(load, text: str | bytes, problem: str) -> None:
@@ -132,7 +143,7 @@ def test_the_limit_is_on_what_it_amounts_to(load, monkeypatch: pytest.MonkeyPatc
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
-scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), texts)
+scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(-1e100, 1e100), texts)
 values = st.recursive(
     scalars,
     lambda inner: st.one_of(

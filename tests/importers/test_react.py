@@ -15,6 +15,7 @@ from rememberer_nb.envs.webshop.profile import WEBSHOP
 from rememberer_nb.errors import ConfigError, TranscriptError
 from rememberer_nb.importers import read_react, summarise
 from rememberer_nb.importers.react_log import read_log
+from rememberer_nb.importers.shop_pages import option_groups
 
 START = "\nWebshop \nInstruction:  \nfind a  steel kettle [2 litres] \n[Search] "
 RESULTS = (
@@ -346,13 +347,45 @@ def test_what_is_no_notebook_is_refused(read, text, message):
 
 
 def test_what_is_no_text_file_is_refused(tmp_path):
-    with pytest.raises(TranscriptError, match=r"absent\.txt: no such file"):
+    with pytest.raises(TranscriptError, match=r"absent\.txt: cannot be read: no such file"):
         read_react(tmp_path / "absent.txt")
-    with pytest.raises(TranscriptError, match="no such file"):
+    with pytest.raises(TranscriptError, match="cannot be read: it is a folder"):
         read_react(tmp_path)
     (tmp_path / "photo.txt").write_bytes(b"\xff\xfe\xff")
     with pytest.raises(TranscriptError, match=r"photo\.txt: cannot be read as UTF-8"):
         read_react(tmp_path / "photo.txt")
+
+
+_HEAD = f"{'-' * 17}\n0\nAction: reset\nObservation: "
+_FOOT = f"\n\n1 0 0 0\n{'-' * 13}\n"
+_PAGE = "Instruction:\na lamp\n[Search]\n\n"
+_BUY = f"{_PAGE}Action: click[buy now]\nObservation: Your score (min 0.0, max 1.0):"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("".join(f"{'-' * 17}\n{i}\nhello\n" for i in range(30_000)), "episode 0 breaks off"),
+        (_HEAD + "Instruction:\n" * 100_000 + _FOOT, "holds no instruction"),
+        (_HEAD + "Instruction:" + "\n" * 100_000 + "x" + _FOOT, "holds no instruction"),
+        (_HEAD + "\n[Search]" * 100_000 + _FOOT, "holds no instruction"),
+        (_HEAD + _BUY + " " * 100_000 + "x" + _FOOT, r"a score must be in \[0, 1\], got 'x'"),
+        (_HEAD + _PAGE + "Action: x\nObservation: y\n\n" * 1001 + _FOOT, "more than 1000 actions"),
+        (_HEAD + _PAGE + "\n\n1 1e999 0 0\n" + "-" * 13, "a printed result is not finite"),
+    ],
+    ids=["headings", "instructions", "empty lines", "searches", "spaces", "actions", "infinite"],
+)
+def test_large_nonsense_takes_no_time(read, text, message):
+    start = time.perf_counter()
+    with pytest.raises(TranscriptError, match=message):
+        read(text)
+    assert time.perf_counter() - start < 2
+
+
+def test_a_line_of_many_brackets_takes_no_time():
+    start = time.perf_counter()
+    assert option_groups(f"[< Prev]\n{'a [' * 50_000}\nLamp\nPrice: $5\n[Buy Now]") == ()
+    assert time.perf_counter() - start < 2
 
 
 _MARKS = ("-" * 13, "-" * 17, "\n0\n", "1 0 0 0", SCORE, "1e999", "²", START, ITEM)

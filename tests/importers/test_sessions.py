@@ -243,6 +243,15 @@ def with_content(data, **changes):
 
 
 class TestDamage:
+    def test_no_one_walks_for_ever(self, write):
+        there_and_back = [results(), results(1000, asins=["B04"])] * 2
+        with pytest.raises(
+            TranscriptError, match=r"line [34]: the session takes more than 1000 act"
+        ):
+            read_sessions(write(INDEX, *there_and_back))
+        with pytest.raises(TranscriptError, match="holds more than 1000 page visits"):
+            read_sessions(write(*[INDEX] * 1001))
+
     @pytest.mark.parametrize(
         ("bad", "problem"),
         [
@@ -269,7 +278,17 @@ class TestDamage:
             (sub_page("Secrets"), "'url' should name one of Description"),
             (without(done(), "reward"), "lacks the field 'reward'"),
             (done(reward=1.5), "'reward' should lie in [0.0, 1.0], got 1.5"),
-            (done(reward=float("nan")), "'reward' should lie in"),
+            (done(reward=float("nan")), "is not JSON: NaN is no finite number"),
+            (done(price=float("inf")), "is not JSON: Infinity is no finite number"),
+            ({**INDEX, "goal": {**GOAL, "price_upper": float("nan")}}, "NaN is no finite number"),
+            ({**INDEX, "goal": {**GOAL, "price_upper": 10**400}}, "is no finite number"),
+            ({**INDEX, "url": "http://[shop/s1"}, "'url' is none: Invalid IPv6 URL"),
+            (with_content(item(), keywords="{[]: 1}"), "'keywords' should be a list"),
+            (with_content(item(), keywords="['\\d']"), "'keywords' should be a list"),
+            (with_content(item(), keywords=repr(["x"] * 5000)), "'keywords' should be a list"),
+            (done(info={**INFO, "r_att": 1e300}), "'r_att' should lie in [0.0, 1.0]"),
+            (done(info={**INFO, "title_score": -1}), "'title_score' should lie in [0.0, 1.0]"),
+            (done(info={**INFO, "r_price": 1}), "'r_price' should be bool, got 1"),
             (done(price=-3), "'price' should lie in [0.0, inf], got -3.0"),
             (done(info=[]), "reward_info should be an object"),
             (done(info={**INFO, "r_type": "1"}), "'r_type' should be int or float, got '1'"),

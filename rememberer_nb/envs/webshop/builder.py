@@ -15,7 +15,6 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ from rememberer_nb.envs.webshop.catalogue import (
     read_products,
 )
 from rememberer_nb.envs.webshop.disk import INSTRUCTIONS, NO_SYNTHETIC_GOALS, ROWS, WANTED, pack_row
-from rememberer_nb.envs.webshop.goals import has_synthetic_goals
+from rememberer_nb.envs.webshop.goals import count_choices, has_synthetic_goals
 from rememberer_nb.envs.webshop.postings import RUN_POSTINGS, PostingsWriter
 from rememberer_nb.envs.webshop.storage import (
     encode,
@@ -81,7 +80,8 @@ def build_index(
     ...     len(DiskCatalogue(Path(folder, "shop")).products) == counts["products"]
     True
     """
-    out = Path(out)
+    # What a link leads to is made or replaced, not the link.
+    out = Path(os.path.realpath(out))
     _check_target(out)
     with _beside(out) as folder, tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         with _progress("attributes", Path(attributes), show_progress) as on_read:
@@ -103,8 +103,8 @@ def build_index(
 def _check_target(out: Path) -> None:
     if out.is_dir() and not is_replaceable(out):
         raise CatalogueError("is no shop index, so it is not replaced", path=out)
-    if out.exists() and not out.is_dir():
-        raise CatalogueError("is a file, so it cannot become an index", path=out)
+    if os.path.lexists(out) and not out.is_dir():
+        raise CatalogueError("is no folder, so it cannot become an index", path=out)
 
 
 @contextmanager
@@ -220,7 +220,7 @@ class _Writer:
         self._highest.append(product.prices[1] if len(product.prices) > 1 else float("nan"))
         n_choices = NO_SYNTHETIC_GOALS
         if has_synthetic_goals(product):
-            n_choices = prod(len(values) for _, values in product.options)
+            n_choices = count_choices(product)
             for attribute in product.instruction_attributes:
                 self._wanted[attribute] += n_choices
         self._choices.append(n_choices)

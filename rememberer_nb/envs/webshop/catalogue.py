@@ -7,16 +7,15 @@ Format: princeton-nlp/WebShop, MIT.
 
 from __future__ import annotations
 
-import gzip
-import json
+import math
 import re
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from rememberer_nb.errors import CatalogueError
+from rememberer_nb import files
+from rememberer_nb.errors import CatalogueError, shown
 
 MAX_ASIN_LENGTH = 10
 DEFAULT_PRICE = 100.0
@@ -89,7 +88,7 @@ class _Row:
     def check(self, field: str, value: Any, *types: type, what: str = "") -> Any:
         if not isinstance(value, types):
             expected = what or " or ".join("null" if t is type(None) else t.__name__ for t in types)
-            raise self.error(f"{field!r} should be {expected}, got {value!r:.80}")
+            raise self.error(f"{field!r} should be {expected}, got {shown(value)}")
         return value
 
     def strings(self, field: str) -> tuple[str, ...]:
@@ -104,17 +103,11 @@ class AttributeTable(Protocol):
 
 
 def read_json(path: str | Path) -> Any:
-    """The content of a JSON file, gzipped or not; `CatalogueError` if it is missing or damaged."""
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-        if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
-        return json.loads(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise CatalogueError(f"cannot be read: {error}", path=path) from error
-    except (ValueError, RecursionError) as error:
-        raise CatalogueError(f"is not JSON: {error}", path=path) from error
+    """The content of a JSON file, gzipped or not; `CatalogueError` if it is missing or damaged.
+
+    The published files hold more than is read of them, so what nobody reads may be odd.
+    """
+    return files.read_json(path, CatalogueError, is_strict=False)
 
 
 def parse_price(text: str) -> tuple[float, ...]:
@@ -134,13 +127,16 @@ def parse_price(text: str) -> tuple[float, ...]:
         return (DEFAULT_PRICE,)
     before, *parts = text.split("$")
     if before.strip().endswith("-") or any(part.strip().startswith("-") for part in parts):
-        raise ValueError(f"negative price {text!r}")
+        raise ValueError(f"negative price {shown(text)}")
     if not parts:
-        raise ValueError(f"price {text!r} has no dollar sign")
+        raise ValueError(f"price {shown(text)} has no dollar sign")
     try:
-        return tuple(float(_NOT_PRICE.sub("", part)) for part in parts)[:2]
-    except ValueError as error:
-        raise ValueError(f"price {text!r} is not a number of dollars") from error
+        prices = tuple(float(_NOT_PRICE.sub("", part)) for part in parts)
+    except ValueError:
+        prices = (math.inf,)
+    if not all(map(math.isfinite, prices)):
+        raise ValueError(f"price {shown(text)} is not a number of dollars")
+    return prices[:2]
 
 
 def _options(row: _Row) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -202,7 +198,7 @@ def check_entry(path: Path, asin: str, value: Any, *types: type) -> None:
     """Complain, naming the file and the product, unless a value has one of the types."""
     if not isinstance(value, types):
         what = " or ".join(t.__name__ for t in types)
-        raise CatalogueError(f"should be {what}, got {value!r:.80}", path=path, field=asin)
+        raise CatalogueError(f"should be {what}, got {shown(value)}", path=path, field=asin)
 
 
 def load_products(items: str | Path, attributes: str | Path) -> tuple[Product, ...]:

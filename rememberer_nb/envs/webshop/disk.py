@@ -40,7 +40,8 @@ from rememberer_nb.envs.webshop.storage import (
     encode,
     load_array,
 )
-from rememberer_nb.errors import CatalogueError
+from rememberer_nb.errors import CatalogueError, shown
+from rememberer_nb.files import read_json
 
 ROWS, INSTRUCTIONS, WANTED = "rows.jsonl", "instructions.json", "attribute_counts.json"
 NO_SYNTHETIC_GOALS = -1
@@ -103,6 +104,14 @@ def unpack_row(line: bytes) -> Product:
     values = json.loads(decode(line))
     asin, title, description, bullets, options, *rest = values
     category, product_category, query, prices, tag, attributes, instruction, wanted = rest
+    texts = [asin, title, description, category, product_category, query, tag, instruction]
+    labels = [label for name, labels in options for label in (name, *labels)]
+    for text in (*texts, *bullets, *labels, *attributes, *wanted):
+        if not isinstance(text, str):
+            raise TypeError(f"expected a text, got {shown(text)}")
+    for price in prices:
+        if not isinstance(price, int | float):
+            raise TypeError(f"expected a price, got {shown(price)}")
     return Product(
         asin=asin,
         title=title,
@@ -135,7 +144,7 @@ class _RowFile:
         start, end = self._starts[row], self._starts[row + 1]
         try:
             return unpack_row(self._read_bytes(start, end - start))
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise CatalogueError(
                 f"cannot be read: {error}", path=self._path, field=f"row {row}"
             ) from error
@@ -235,19 +244,15 @@ class DiskCatalogue:
         return DiskPrices(prices, self)
 
     def _instructions(self) -> dict[str, tuple[Instruction, ...]]:
-        rows: dict[str, list[Any]] = read_part(self._folder / INSTRUCTIONS)
-        return {
-            asin: tuple(Instruction(text, tuple(a), tuple(o)) for text, a, o in entries)
-            for asin, entries in rows.items()
-        }
-
-
-def read_part(path: Path) -> Any:
-    """The content of one of an index's own JSON files."""
-    try:
-        return json.loads(decode(path.read_bytes()))
-    except (OSError, ValueError) as error:
-        raise CatalogueError(f"cannot be read: {error}", path=path) from error
+        rows: dict[str, list[Any]] = read_json(self._folder / INSTRUCTIONS, CatalogueError)
+        try:
+            return {
+                asin: tuple(Instruction(text, tuple(a), tuple(o)) for text, a, o in entries)
+                for asin, entries in rows.items()
+            }
+        except (ValueError, TypeError, AttributeError) as error:
+            path = self._folder / INSTRUCTIONS
+            raise CatalogueError(f"cannot be read: {error}", path=path) from error
 
 
 class SyntheticGoals:
@@ -260,7 +265,7 @@ class SyntheticGoals:
         self, catalogue: DiskCatalogue, prices: DiskPrices, rng: random.Random, folder: Path
     ):
         self._products = catalogue.products
-        self._counts: Mapping[str, int] = read_part(folder / WANTED)
+        self._counts: Mapping[str, int] = read_json(folder / WANTED, CatalogueError)
         n_choices = load_array(folder, "choices")
         self._rows = np.flatnonzero(n_choices != NO_SYNTHETIC_GOALS)
         drawn = prices.by_row[self._rows].tolist()

@@ -7,6 +7,7 @@ product with a price range, then the price limits; the order of the goals has it
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from bisect import bisect_right
 from collections import Counter
@@ -15,11 +16,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rememberer_nb.envs.webshop.catalogue import Instruction, Product
+from rememberer_nb.errors import CatalogueError
 
 SHUFFLE_SEED = 233
 NO_LIMIT = 1_000_000.0
 _LIMITS = tuple(10.0 * i for i in range(1, 100))
 _N_NEXT_LIMITS = 4
+# Goals made of one product's options. Listings with a few groups of options have some hundreds.
+MAX_CHOICES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,15 @@ def has_synthetic_goals(product: Product) -> bool:
     return bool(product.instruction and product.instruction_attributes)
 
 
+def count_choices(product: Product) -> int:
+    """How many choices of option values a product has; `CatalogueError` if they are too many."""
+    n_choices = math.prod(len(values) for _, values in product.options)
+    if n_choices > MAX_CHOICES:
+        problem = f"its options can be chosen in more than {MAX_CHOICES} ways"
+        raise CatalogueError(problem, field=f"product {product.asin}")
+    return n_choices
+
+
 def synthetic_choices(product: Product) -> Iterator[tuple[tuple[str, str], ...]]:
     """Every choice of option values, as (group, value) pairs with the groups sorted."""
     groups = sorted(product.options)
@@ -133,6 +146,7 @@ def _synthetic(
 ) -> Iterator[Goal]:
     for product in products:
         if has_synthetic_goals(product):
+            count_choices(product)
             limit, _ = draw_limit(prices[product.asin], rng)
             for options in synthetic_choices(product):
                 yield synthetic_goal(product, options, limit)

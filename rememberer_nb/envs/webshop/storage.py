@@ -8,6 +8,7 @@ up or of another version is refused instead of answering wrongly.
 from __future__ import annotations
 
 import json
+import os
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rememberer_nb.errors import CatalogueError
+from rememberer_nb.files import read_json
 
 FORMAT = "rememberer_nb webshop index"
 VERSION = 1
@@ -93,14 +95,9 @@ def check_manifest(folder: Path) -> dict[str, int]:
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise CatalogueError(f"is no shop index: it lacks {MANIFEST}", path=path.parent) from error
-    except OSError as error:
-        raise CatalogueError(f"cannot be read: {error}", path=path) from error
-    except (ValueError, RecursionError) as error:
-        raise CatalogueError(f"is cut off or no JSON: {error}", path=path) from error
+    if not os.path.lexists(path):
+        raise CatalogueError(f"is no shop index: it lacks {MANIFEST}", path=path.parent)
+    content = read_json(path, CatalogueError)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CatalogueError("is not the manifest of a shop index", path=path)
     return content
@@ -109,7 +106,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 def _check_file(path: Path, entry: dict[str, int]) -> None:
     try:
         size = path.stat().st_size
-        if size != entry["bytes"]:
+        if size != entry["bytes"] or not path.is_file():
             problem = f"is cut off or changed: {size} bytes instead of {entry['bytes']}"
             raise CatalogueError(problem, path=path)
         if "crc32" in entry and zlib.crc32(path.read_bytes()) != entry["crc32"]:

@@ -7,7 +7,6 @@ needed and a value means here exactly what it means to `json.loads`.
 from __future__ import annotations
 
 import codecs
-import gzip
 import json
 import re
 import zlib
@@ -17,6 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from rememberer_nb.errors import CatalogueError
+from rememberer_nb.files import open_regular, unpacked
 
 CHUNK_BYTES = 1 << 22
 MAX_VALUE_CHARS = 1 << 26
@@ -43,21 +43,15 @@ class _Reader:
         self._buffer, self._position, self._is_whole = "", 0, False
         self._damage: UnicodeDecodeError | None = None
         self.n_read, self.label = 0, ""
-        self._file = self._guard(lambda: path.open("rb"))
+        self._file = open_regular(path, CatalogueError)
         try:
-            self._source, self._decode = self._guard(self._open_text)
+            self._source = self._guard(lambda: unpacked(self._file))
+            self._head: bytes = self._guard(lambda: self._source.read(4))
         except CatalogueError:
             self._file.close()
             raise
-
-    def _open_text(self) -> tuple[Any, codecs.IncrementalDecoder]:
-        source: Any = self._file
-        if self._file.read(2) == b"\x1f\x8b":
-            source = gzip.GzipFile(fileobj=self._file)
-        self._file.seek(0)
-        encoding = json.detect_encoding(source.read(4))
-        source.seek(0)
-        return source, codecs.getincrementaldecoder(encoding)("surrogatepass")
+        encoding = json.detect_encoding(self._head)
+        self._decode = codecs.getincrementaldecoder(encoding)("surrogatepass")
 
     def __enter__(self) -> _Reader:
         return self
@@ -90,7 +84,8 @@ class _Reader:
                 "is cut off" if self._damage.reason.startswith("unexpected end") else "is not JSON"
             )
             raise self.error(f"{problem}: {self._damage}") from self._damage
-        data = self._guard(lambda: self._source.read(CHUNK_BYTES))
+        data = self._head + self._guard(lambda: self._source.read(CHUNK_BYTES))
+        self._head = b""
         self._is_whole = not data
         self._buffer = self._buffer[self._position :] + self._text(data)
         self._position = 0

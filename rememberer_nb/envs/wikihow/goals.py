@@ -20,8 +20,9 @@ from typing import Any
 from rememberer_nb.elements import Task
 from rememberer_nb.envs.wikihow.pages import REFERENCES
 from rememberer_nb.envs.wikihow.screens import Page, Screen
-from rememberer_nb.envs.wikihow.site import Site, check_format, load_site, read_json
-from rememberer_nb.errors import DataError
+from rememberer_nb.envs.wikihow.site import Site, check_format, load_site
+from rememberer_nb.errors import DataError, shown
+from rememberer_nb.files import read_json
 from rememberer_nb.resources import cached_by_files
 
 FORMAT = "rememberer_nb/how-to-tasks"
@@ -121,7 +122,7 @@ def _task(row: Any, site: Site, path: Path, where: str) -> HowToTask:
         if not (
             isinstance(pair, list) and len(pair) == 2 and all(isinstance(p, str) for p in pair)
         ):
-            raise DataError(f"expected [kind, name], found {pair!r}", path=path, field=where)
+            raise DataError(f"expected [kind, name], found {shown(pair)}", path=path, field=where)
         goals.append(_goal(pair[0], pair[1], site, goals, path, where))
     return HowToTask(str(row.get("kind", "")), tuple(goals))
 
@@ -138,7 +139,7 @@ def _goal(kind: str, name: str, site: Site, before: Sequence[Goal], path: Path, 
         REFERENCES: {"": accessed[-1]} if accessed else {},
     }
     if name not in numbers.get(kind, {}):
-        raise DataError(f"the site has no {kind} {name!r}", path=path, field=where)
+        raise DataError(f"the site has no {kind:.40} {shown(name)}", path=path, field=where)
     return Goal(kind, numbers[kind][name], word(kind, name, site))
 
 

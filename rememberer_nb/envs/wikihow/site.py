@@ -5,15 +5,13 @@ Everything is addressed by number (position in its list): links between pages co
 
 from __future__ import annotations
 
-import gzip
-import json
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rememberer_nb.errors import DataError
+from rememberer_nb.errors import DataError, shown
+from rememberer_nb.files import read_json
 from rememberer_nb.resources import cached_by_files
 
 FORMAT = "rememberer_nb/how-to-site"
@@ -113,23 +111,15 @@ class Site:
         return tuple(sorted(numbers, key=lambda i: (-self.articles[i].views, i)))
 
 
-def read_json(path: Path) -> Any:
-    """The content of a JSON file, plain or gzipped; a `DataError` names the file."""
-    try:
-        data = path.read_bytes()
-        text = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-        return json.loads(text.decode("utf-8"))
-    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
-        raise DataError(f"cannot be read as JSON: {error}", path=path) from error
-
-
 def check_format(content: Any, expected: str, path: Path) -> Mapping[str, Any]:
     """The content if it says that it is of the expected format, else a `DataError`."""
     if not isinstance(content, dict) or content.get("format") != expected:
         raise DataError(f"expected format {expected!r}", path=path)
     if content.get("version") != VERSION:
         found = content.get("version")
-        raise DataError(f"has version {found!r}, expected {VERSION}", path=path, field="version")
+        raise DataError(
+            f"has version {shown(found)}, expected {VERSION}", path=path, field="version"
+        )
     return content
 
 
@@ -188,25 +178,29 @@ class _Reader:
     def text(self, row: Mapping[str, Any], key: str, kind: str, i: int | None) -> str:
         value = row.get(key)
         if not isinstance(value, str) or "\n" in value:
-            raise self.fail(f"expected {key!r} to be one line of text, found {value!r}", kind, i)
+            raise self.fail(
+                f"expected {key!r} to be one line of text, found {shown(value)}", kind, i
+            )
         return value
 
     def texts(self, row: Mapping[str, Any], key: str, kind: str, i: int | None) -> tuple[str, ...]:
         values = row.get(key)
         if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
-            raise self.fail(f"expected {key!r} to be a list of texts, found {values!r}", kind, i)
+            raise self.fail(
+                f"expected {key!r} to be a list of texts, found {shown(values)}", kind, i
+            )
         return tuple(" ".join(value.split()) for value in values)
 
     def find(self, names: list[str], name: Any, kind: str, i: int) -> int:
         if name not in names:
-            raise self.fail(f"refers to {name!r}, which is not on the site", kind, i)
+            raise self.fail(f"refers to {shown(name)}, which is not on the site", kind, i)
         return names.index(name)
 
     def check_unique(self, labels: list[str], kind: str) -> None:
         seen: set[str] = set()
         for i, label in enumerate(labels):
             if label in seen:
-                raise self.fail(f"{label!r} occurs twice", kind, i)
+                raise self.fail(f"{shown(label)} occurs twice", kind, i)
             seen.add(label)
 
     def article(
@@ -221,7 +215,7 @@ class _Reader:
         views = row.get("views")
         if not isinstance(views, int) or views < 1:
             raise self.fail(
-                f"expected 'views' to be a whole number above 0, found {views!r}", kind, i
+                f"expected 'views' to be a whole number above 0, found {shown(views)}", kind, i
             )
         signed = self.texts(row, "authors", kind, i)
         if not signed:

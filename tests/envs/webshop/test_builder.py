@@ -107,7 +107,7 @@ def test_webshop_builder_refuses_cut_off_and_missing_files(
         with pytest.raises(CatalogueError, match=files[name].name):
             build_index(**files, out=tmp_path / "index")
     files[name].unlink()
-    with pytest.raises(CatalogueError, match=rf"{files[name].name}: .*No such file"):
+    with pytest.raises(CatalogueError, match=rf"{files[name].name}: .*no such file"):
         build_index(**files, out=tmp_path / "index")
     assert names(tmp_path) == before - {files[name].name}
 
@@ -184,3 +184,15 @@ def test_webshop_index_command(
     os.truncate(files[0], 100)
     assert main(["webshop", "index", *files, "--out", out]) == 1
     assert "items_shuffle.json: product 0: is cut off" in capsys.readouterr().err
+
+
+def test_webshop_builder_writes_where_a_link_leads(write_files: WriteFiles, tmp_path: Path) -> None:
+    link, loop = tmp_path / "link", tmp_path / "loop"
+    link.symlink_to(tmp_path / "far")
+    for _ in range(2):
+        build_index(**write_files(), out=link)
+        assert link.is_symlink()
+        assert len(DiskCatalogue(tmp_path / "far").products) == 3
+    loop.symlink_to(loop)
+    with pytest.raises(CatalogueError, match="loop: is no folder, so it cannot become an index"):
+        build_index(**write_files(), out=loop)

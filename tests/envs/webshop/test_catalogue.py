@@ -75,7 +75,9 @@ def test_webshop_prices(text: str, prices: tuple[float, ...]) -> None:
     assert parse_price(text) == prices
 
 
-@pytest.mark.parametrize("text", ["$-5", "-$5", "$5$-6", "$ - 7", "12.50", "$", "$1.2.3", "free"])
+@pytest.mark.parametrize(
+    "text", ["$-5", "-$5", "$5$-6", "$ - 7", "12.50", "$", "$1.2.3", "free", "$" + "9" * 400]
+)
 def test_webshop_bad_prices_name_file_and_product(
     write_files: Callable[..., dict[str, Path]], items: list[dict[str, Any]], text: str
 ) -> None:

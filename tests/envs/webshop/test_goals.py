@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import pytest
 
 from rememberer_nb.envs.webshop.catalogue import Instruction, Product
 from rememberer_nb.envs.webshop.goals import draw_limit, draw_prices, make_goals
+from rememberer_nb.errors import CatalogueError
 
 LAMP = Product(
     "B1",
@@ -97,3 +99,12 @@ def test_webshop_seed_changes_prices_but_not_the_order() -> None:
 def test_webshop_nothing_wanted_makes_no_goals() -> None:
     assert make_goals([LAMP], {}, seed=0)[0] == ()
     assert make_goals([Product("B9", "Bare")], None, seed=0)[0] == ()
+
+
+def test_webshop_options_without_number_are_refused() -> None:
+    """Twenty groups of ten options: 10**20 goals, made one by one for ever."""
+    groups = tuple((f"g{i}", tuple("0123456789")) for i in range(20))
+    tower = dataclasses.replace(LAMP, options=groups)
+    with pytest.raises(CatalogueError, match="product B1: its options can be chosen in more than"):
+        make_goals([tower], None, seed=0)
+    assert make_goals([tower], {}, seed=0)[0] == ()

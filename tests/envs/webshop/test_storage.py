@@ -85,7 +85,7 @@ def test_webshop_manifest_vouches_for_a_whole_folder(folder: Path) -> None:
         (lambda f: (f / MANIFEST).unlink(), "is no shop index: it lacks index.json"),
         (lambda f: (f / MANIFEST).write_text("[]"), "not the manifest of a shop index"),
         (lambda f: (f / MANIFEST).write_text('{"format": 1}'), "not the manifest"),
-        (lambda f: (f / MANIFEST).write_bytes(b"\xff"), "cut off or no JSON"),
+        (lambda f: (f / MANIFEST).write_bytes(b"\xff"), "index.json: is not JSON"),
         (_set(version=2), "has version 2, this program reads 1.*rememberer-nb webshop index"),
         (_set(version=None), "has version None"),
         (_set(counts={"products": 4}), "index.json: is damaged: the checksum differs"),
@@ -108,7 +108,7 @@ def test_webshop_manifest_cut_off_anywhere_is_refused(folder: Path) -> None:
     whole = (folder / MANIFEST).read_bytes()
     for length in range(0, len(whole) - 1):
         (folder / MANIFEST).write_bytes(whole[:length])
-        with pytest.raises(CatalogueError, match="cut off or no JSON"):
+        with pytest.raises(CatalogueError, match=r"index\.json: is not JSON"):
             check_manifest(folder)
 
 

@@ -139,7 +139,7 @@ def test_webshop_stream_refuses_what_is_no_object(
 def test_webshop_stream_refuses_other_bytes(write: Callable[[bytes], Path], tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match="product 1: is not JSON: 'utf-8' codec"):
         list(stream_array(write(b'["a", "\xff"]')))
-    with pytest.raises(CatalogueError, match=r"moon\.json: cannot be read: .*No such file"):
+    with pytest.raises(CatalogueError, match=r"moon\.json: cannot be read: no such file"):
         list(stream_array(tmp_path / "moon.json"))
     with pytest.raises(CatalogueError, match="cannot be read"):
         list(stream_array(tmp_path))
