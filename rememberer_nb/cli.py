@@ -22,7 +22,7 @@ from rememberer_nb.commands.memories import add_memory_commands
 from rememberer_nb.commands.pools import add_pool_commands
 from rememberer_nb.commands.webshop import add_webshop_commands
 from rememberer_nb.errors import ConfigError, RemembererError, TaskError
-from rememberer_nb.places import reason
+from rememberer_nb.files import reason
 from rememberer_nb.printable import printable, say
 from rememberer_nb.stopping import sigterm_interrupts
 

@@ -28,10 +28,11 @@ from rememberer_nb.assemble import Settings, build_agent, build_env, build_llm, 
 from rememberer_nb.config import checked_count
 from rememberer_nb.elements import Episode, to_data
 from rememberer_nb.errors import DataError, WorkerError
+from rememberer_nb.files import reason
 from rememberer_nb.identity import differences, fingerprint, plain
 from rememberer_nb.llms import close
 from rememberer_nb.memory import ExperienceMemory
-from rememberer_nb.places import reason, write_text
+from rememberer_nb.places import write_text
 from rememberer_nb.rollout import TextEnv, evaluate, train
 from rememberer_nb.stopping import end_with_parent
 

@@ -45,7 +45,7 @@ def open_regular(path: str | Path, error: type[DataError] = DataError) -> Binary
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         descriptor = os.open(path, flags)
     except (OSError, ValueError) as problem:
-        raise error(f"cannot be read: {_reason(problem)}", path=path) from problem
+        raise error(f"cannot be read: {reason(problem)}", path=path) from problem
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
         return os.fdopen(descriptor, "rb")
@@ -71,7 +71,7 @@ def open_input(path: str | Path, error: type[DataError] = DataError) -> Iterator
         try:
             yield unpacked(file)
         except _ERRORS as problem:
-            raise error(f"cannot be read: {_reason(problem)}", path=path) from problem
+            raise error(f"cannot be read: {reason(problem)}", path=path) from problem
 
 
 def read_bytes(path: str | Path, error: type[DataError] = DataError) -> bytes:
@@ -172,16 +172,20 @@ def check_depth(value: Any) -> None:
 
 
 @contextmanager
-def replacing(path: str | Path, error: type[DataError] = DataError) -> Iterator[IO[str]]:
+def replacing(
+    path: str | Path, error: type[DataError] = DataError, *, half: str = "surrogatepass"
+) -> Iterator[IO[str]]:
     """A new text file that takes the path's place when the body is done; else nothing has changed.
 
     A link stays, and what it leads to is replaced. Anything there but a regular file is refused.
+    `half` says how half a surrogate pair is written: to be read back ("surrogatepass"), or to be
+    looked at ("backslashreplace").
     """
     target = Path(os.path.realpath(path))
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         mode = _mode(target)
-        with beside.open("w", encoding="utf-8", errors="surrogatepass", newline="") as file:
+        with beside.open("w", encoding="utf-8", errors=half, newline="") as file:
             if mode is not None:
                 os.chmod(beside, mode)
             yield file
@@ -189,10 +193,23 @@ def replacing(path: str | Path, error: type[DataError] = DataError) -> Iterator[
             os.fsync(file.fileno())
         os.replace(beside, target)
     except OSError as problem:
-        raise error(f"cannot be written: {_reason(problem)}", path=path) from problem
+        raise error(f"cannot be written: {reason(problem)}", path=path) from problem
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def reason(problem: BaseException) -> str:
+    """What the system says, in words: "no space left on device".
+
+    >>> import errno
+    >>> reason(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    'no space left on device'
+    """
+    if isinstance(problem, FileNotFoundError):
+        return "no such file"
+    text = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
+    return str(text[:1].lower() + text[1:])
 
 
 # Inside
@@ -236,12 +253,6 @@ def _mode(target: Path) -> int | None:
     if not stat.S_ISREG(found):
         raise OSError("it is there, and no regular file")
     return stat.S_IMODE(found)
-
-
-def _reason(problem: BaseException) -> str:
-    if isinstance(problem, FileNotFoundError):
-        return "no such file"
-    return getattr(problem, "strerror", None) or str(problem)
 
 
 def _parse(text: str, **hooks: Any) -> Any:

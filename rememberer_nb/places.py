@@ -6,7 +6,6 @@ name first and takes the name when it is complete, so a full disk leaves no half
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from rememberer_nb.errors import ConfigError, DataError
+from rememberer_nb.files import reason, replacing
 
 LOCK_NAME = ".in-use"
 
@@ -86,34 +86,14 @@ def whole_file(path: str | Path) -> Iterator[IO[str]]:
     Half a surrogate pair, which UTF-8 cannot hold, is written as an escape. Raises `DataError` if
     it cannot be written.
     """
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        with beside.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            yield file
-        os.replace(beside, path)
-    except OSError as error:
-        raise DataError(f"cannot be written: {reason(error)}", path=path) from error
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
+    with replacing(path, half="backslashreplace") as file:
+        yield file
 
 
 def write_text(path: str | Path, text: str) -> None:
     """Write a whole text file; as `whole_file`."""
     with whole_file(path) as file:
         file.write(text)
-
-
-def reason(error: OSError) -> str:
-    """In words: "no space left on device".
-
-    >>> import errno
-    >>> reason(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-    'no space left on device'
-    """
-    text = error.strerror or str(error) or type(error).__name__
-    return text[:1].lower() + text[1:]
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from rememberer_nb.config import checked_count
 from rememberer_nb.envs.tasks import task_numbers
 from rememberer_nb.errors import DataError
 from rememberer_nb.experiments import CONDITIONS, MAX_SEEDS, PAIRS, Comparison, compare
-from rememberer_nb.places import reason, write_text
+from rememberer_nb.files import reason
+from rememberer_nb.places import write_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -54,8 +54,8 @@ def _make_loop(path: Path) -> None:
 ODD = [
     (Path.mkdir, "it is a folder"),
     (_make_fifo, "it is a pipe or a device"),
-    (_make_socket, "No such device"),
-    (_make_loop, "Too many levels of symbolic links"),
+    (_make_socket, "no such device"),
+    (_make_loop, "too many levels of symbolic links"),
     (lambda path: path.symlink_to("/dev/zero"), "it is a pipe or a device"),
     (lambda path: path.symlink_to("absent"), "no such file"),
     (lambda path: None, "no such file"),
@@ -81,9 +81,9 @@ def test_no_permission_and_impossible_names(tmp_path: Path) -> None:
     path.write_text("1")
     path.chmod(0)
     if not os.access(path, os.R_OK):
-        with pytest.raises(DataError, match="Permission denied"):
+        with pytest.raises(DataError, match="permission denied"):
             read_bytes(path)
-    with pytest.raises(DataError, match="File name too long"):
+    with pytest.raises(DataError, match="file name too long"):
         read_bytes(tmp_path / ("x" * 300))
     with pytest.raises(CatalogueError, match="null byte"):
         read_bytes("a\0b", CatalogueError)
