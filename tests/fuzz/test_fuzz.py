@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -17,39 +18,39 @@ from tests.fuzz import case as judged
 from tests.fuzz import worker
 from tests.fuzz.case import Case, Finding
 from tests.fuzz.mutate import Mutator
-from tests.fuzz.samples import Samples, make_samples
+from tests.fuzz.samples import Samples
 from tests.fuzz.targets import TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> Samples:
-    return make_samples(tmp_path_factory.mktemp("samples"))
-
-
 @pytest.fixture
-def case(tmp_path: Path, samples: Samples) -> Case:
-    return Case(random.Random(0), tmp_path, samples)
+def case(tmp_path: Path) -> Case:
+    """One that needs no samples."""
+    return Case(random.Random(0), tmp_path, cast(Samples, None))
 
 
-@pytest.mark.parametrize("number", range(2))
-@pytest.mark.parametrize("name", TARGETS)
-def test_a_few_cases(name: str, number: int, tmp_path: Path, samples: Samples) -> None:
-    TARGETS[name](Case(random.Random(f"0:{name}:{number}"), tmp_path, samples))
+def run(keep: Path, n_cases: int, seed: int) -> None:
+    """In processes of their own, for the limits on memory and time."""
+    command = [sys.executable, "-m", "tests.fuzz", f"--cases={n_cases}", f"--seed={seed}"]
+    done = subprocess.run(
+        [*command, f"--keep={keep}"], capture_output=True, text=True, cwd=ROOT, timeout=580
+    )
+    summary = json.loads(done.stdout)
+    assert summary["findings"] == [], done.stderr[-5000:]
+    assert (done.returncode, summary["cases"]) == (0, n_cases)
+    assert set(summary["cases_by_target"]) == set(TARGETS)
+
+
+@pytest.mark.timeout(600)
+def test_a_case_of_each_kind(tmp_path: Path) -> None:
+    run(tmp_path, len(TARGETS), seed=0)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_short_run(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.fuzz", "--cases", "400", "--seed", "2"]
-    done = subprocess.run(
-        [*command, "--keep", str(tmp_path)], capture_output=True, text=True, cwd=ROOT, timeout=580
-    )
-    summary = json.loads(done.stdout)
-    assert summary["findings"] == [], done.stderr[-5000:]
-    assert (done.returncode, summary["cases"]) == (0, 400)
-    assert set(summary["cases_by_target"]) == set(TARGETS)
+    run(tmp_path, 400, seed=2)
 
 
 @pytest.mark.slow
@@ -125,9 +126,7 @@ def test_calls_are_judged(case: Case) -> None:
         case.call(fail, KeyError("a"))
 
 
-def test_each_finding_keeps_its_inputs(
-    tmp_path: Path, samples: Samples, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_finding_keeps_its_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(case: Case) -> None:
         case.put("x.txt", "hello")
         raise KeyError("planted")
@@ -136,7 +135,7 @@ def test_each_finding_keeps_its_inputs(
     monkeypatch.setattr(worker.signal, "setitimer", lambda *_: None)
     folder = tmp_path / "case"
     folder.mkdir()
-    outcome = worker._run("fails", 7, 0, 10.0, folder, tmp_path / "keep", samples)
+    outcome = worker._run("fails", 7, 0, 10.0, folder, tmp_path / "keep", None)
     assert (outcome.name, outcome.number) == ("fails", 7)
     assert "KeyError: 'planted'" in outcome.problem
     assert (Path(outcome.kept) / "x.txt").read_text() == "hello"
