@@ -20,8 +20,9 @@ from rememberer_nb.retrieval.growing import Growing
 
 # Rows of a segment are numbered with 16 bits, and their sums fit into a core's cache.
 MAX_SEGMENT = 1 << 16
-# The tail becomes a segment when it has so many rows, or its matrix so many bytes.
-MAX_TAIL, MAX_TAIL_BYTES = 1024, 1 << 21
+# The tail becomes a segment when it has so many rows, or its matrix so many bytes. Small memories
+# are all tail; beside segments a short one is quicker.
+FIRST_TAIL, MAX_TAIL, MAX_TAIL_BYTES = 1024, 128, 1 << 21
 # Counts have 8 bits but in the rows themselves; a row with a larger one is never turned round.
 _MAX_COUNT = 255
 
@@ -109,8 +110,9 @@ class Postings:
         self._ids.extend(ids)
         self._counts.extend(counts)
         self._starts.append(len(self._ids))
-        self._add_to_tail(len(self) - 1)
-        return len(self) - 1
+        row = len(self) - 1
+        self._add_to_tail(row, ids, counts)
+        return row
 
     def extend(self, lengths: NDArray, ids: NDArray, counts: NDArray) -> None:
         """Add many rows at once: `lengths` of shape (n_rows,), the others one row after another."""
@@ -118,9 +120,9 @@ class Postings:
         self._starts.extend(len(self._ids) + np.cumsum(lengths, dtype=np.int64))
         self._ids.extend(ids)
         self._counts.extend(counts)
-        if len(self) - self._n_packed < MAX_TAIL:
+        if len(self) - self._n_packed < self._max_tail:
             for row in range(first, len(self)):
-                self._add_to_tail(row)
+                self._add_to_tail(row, *self.row(row))
             return
         large = np.flatnonzero(np.asarray(counts) > _MAX_COUNT)
         rows = first + np.searchsorted(np.cumsum(lengths), large, side="right")
@@ -144,19 +146,23 @@ class Postings:
     def _n_packed(self) -> int:
         return int(self._segment_rows.view[-1])
 
-    def _add_to_tail(self, row: int) -> None:
-        ids, counts = self.row(row)
-        if len(counts) and counts.max() > _MAX_COUNT:
+    @property
+    def _max_tail(self) -> int:
+        return MAX_TAIL if len(self._segment_rows) > 1 else FIRST_TAIL
+
+    def _add_to_tail(self, row: int, ids: NDArray, counts: NDArray) -> None:
+        if counts.max(initial=0) > _MAX_COUNT:
             self._wide.append(row)
             ids, counts = ids[:0], counts[:0]
         self._tail.append(ids, counts)
         self._table = None
-        if row + 1 - self._n_packed >= MAX_TAIL or self._tail.counts.nbytes > MAX_TAIL_BYTES:
+        n_late = row + 1 - self._n_packed
+        if n_late >= self._max_tail or self._tail.counts.nbytes > MAX_TAIL_BYTES:
             self._pack_tail(row + 1)
 
     def _pack_tail(self, n_rows: int) -> None:
         """Turn all rows up to a number into segments."""
-        self._tail = _Tail()
+        self._tail.clear(MAX_TAIL)
         while n_rows > self._n_packed:
             first, block = self._n_packed, self._n_packed // MAX_SEGMENT * MAX_SEGMENT
             stop = min(n_rows, block + MAX_SEGMENT)
@@ -217,22 +223,29 @@ class _Tail:
         """Add a row."""
         self.line_of.widen(int(ids.max(initial=-1)) + 2)
         line_of = self.line_of.view
-        new = ids[line_of[ids] == 0]
-        line_of[new] = np.arange(self._n_lines, self._n_lines + len(new))
-        self._n_lines += len(new)
-        size = (self._n_lines, self._n + 1)
-        if any(needed > held for needed, held in zip(size, self.counts.shape, strict=True)):
-            self._grow(size)
-        self.counts[line_of[ids], self._n] = counts
+        lines = line_of[ids]
+        new = ids[lines == 0]
+        if len(new):
+            line_of[new] = np.arange(self._n_lines, self._n_lines + len(new))
+            self._n_lines += len(new)
+            lines = line_of[ids]
+        n_lines, n_columns = self.counts.shape
+        if self._n_lines > n_lines:
+            self._grow(max(self._n_lines, n_lines + n_lines // 2), n_columns)
+        if self._n == n_columns:
+            self._grow(len(self.counts), n_columns + n_columns // 2)
+        self.counts[lines, self._n] = counts
         self._n += 1
 
-    def _grow(self, size: tuple[int, int]) -> None:
+    def clear(self, n_columns: int) -> None:
+        """Forget all rows, and make room for some."""
+        self.line_of.view[:] = 0
+        self.counts = np.zeros((64, n_columns), dtype=np.uint8)
+        self._n_lines, self._n = 1, 0
+
+    def _grow(self, n_lines: int, n_columns: int) -> None:
         old = self.counts
-        shape = [
-            held if needed <= held else max(needed, held + held // 2)
-            for needed, held in zip(size, old.shape, strict=True)
-        ]
-        self.counts = np.zeros(shape, dtype=np.uint8)
+        self.counts = np.zeros((n_lines, n_columns), dtype=np.uint8)
         self.counts[: old.shape[0], : old.shape[1]] = old
 
 
