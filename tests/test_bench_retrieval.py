@@ -126,7 +126,7 @@ def test_insert_bench() -> None:
 
 
 def test_memory_bench() -> None:
-    ours = bench_retrieval.bench_memory(n=2_000)["results"]["ours"]
+    ours = bench_retrieval.bench_memory(n=5_000)["results"]["ours"]
     assert 200 < ours["text_bytes_per_record"] < 1_000
     assert ours["index_bytes_per_record"] < 3 * ours["text_bytes_per_record"]
     assert ours["text_bytes_per_record"] < ours["file_bytes_per_record"] < 4_000

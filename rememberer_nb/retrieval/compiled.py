@@ -113,6 +113,19 @@ def _find_terms(table, segment, ids, ascending, is_used, spans):
 
 
 @_compiled
+def _sum_tail(table, query, sums):
+    """Σ weight · count for the rows behind the last segment, into `sums`; 0 for wide ones."""
+    sums[:] = 0.0
+    last = len(table.line_of) - 1
+    for i in range(len(query.ids)):
+        line = table.line_of[min(query.ids[i], last)]
+        if line:
+            weight, counts = query.weights[i], table.tail[line]
+            for j in range(len(sums)):
+                sums[j] += weight * counts[j]
+
+
+@_compiled
 def sum_rows(table, query):
     """As `plain.sum_rows`."""
     sums = np.zeros(len(table.starts) - 1)
@@ -125,10 +138,9 @@ def sum_rows(table, query):
             weight = query.weights[i]
             for place in range(spans[i, 0], spans[i, 1]):
                 here[table.locals[place]] += weight * table.local_counts[place]
-    keys, positions = _hash_terms(query.ids)
-    products = np.zeros(len(query.ids))
-    for row in table.loose:
-        sums[row] = _sum_row(table, row, keys, positions, query.weights, products)
+    _sum_tail(table, query, sums[table.segment_rows[-1] :])
+    if len(table.wide):
+        sums[table.wide] = sum_some(table, table.wide, query)
     return sums
 
 
@@ -208,17 +220,34 @@ def _is_wide(table, row):
 
 @_compiled
 def _score_given(search, terms, products, best, rows, sums):
-    """Score the listed and the loose rows; returns how many were put into `rows` and `sums`."""
+    """Score the listed and the wide rows; returns how many were put into `rows` and `sums`."""
     table, known, share = search.table, search.known, 1 - search.known.weight
     n_listed, n_found = len(known.listed), 0
-    for i in range(n_listed + len(table.loose)):
-        row = known.listed[i] if i < n_listed else table.loose[i - n_listed]
+    for i in range(n_listed + len(table.wide)):
+        row = known.listed[i] if i < n_listed else table.wide[i - n_listed]
         part = _part(known, row)
         if i < n_listed or part < known.listed_from:
             total = _sum_row(table, row, terms[0], terms[1], search.query.weights, products)
             _raise(best, known.weight * part + share * min(1.0, total * search.inverse[row]))
             rows[n_found], sums[n_found] = row, total
             n_found += 1
+    return n_found
+
+
+@_compiled
+def _score_tail(search, best, rows, sums):
+    """Score the rows of the tail; returns how many were put into `rows` and `sums`."""
+    table, known, share = search.table, search.known, 1 - search.known.weight
+    first, n_found = table.segment_rows[-1], 0
+    _sum_tail(table, search.query, sums)
+    for i in range(len(sums)):
+        part = _part(known, first + i)
+        if part < known.listed_from and not _is_wide(table, first + i):
+            total = known.weight * part + share * min(1.0, sums[i] * search.inverse[first + i])
+            if total >= best[-1] - 2 * search.slack:
+                _raise(best, total)
+                rows[n_found], sums[n_found] = first + i, sums[i]
+                n_found += 1
     return n_found
 
 
@@ -270,19 +299,20 @@ def _bound(search, segment, lacking, room, rows, bounds, low):
 
 
 @_compiled
-def shortlist(search, n):
+def shortlist(search, n_best):
     """As `plain.shortlist`."""
     table, query, known = search.table, search.query, search.known
     terms, products = _hash_terms(query.ids), np.zeros(len(query.ids))
-    best, low = np.full(n, -np.inf), np.empty(n)
+    best, low = np.full(n_best, -np.inf), np.empty(n_best)
     edges = table.segment_rows
     longest = 0
     for segment in range(len(edges) - 1):
         longest = max(longest, edges[segment + 1] - edges[segment])
-    n_given = len(known.listed) + len(table.loose)
-    found_rows, found_sums = np.empty(n_given, dtype=np.int64), np.empty(n_given)
-    n_found = _score_given(search, terms, products, best, found_rows, found_sums)
-    found_rows, found_sums = found_rows[:n_found], found_sums[:n_found]
+    n_given, n_tail = len(known.listed) + len(table.wide), len(table.starts) - 1 - edges[-1]
+    found_rows, found_sums = np.empty(n_given + n_tail, dtype=np.int64), np.empty(n_given + n_tail)
+    n = _score_given(search, terms, products, best, found_rows, found_sums)
+    n += _score_tail(search, best, found_rows[n:], found_sums[n : n + n_tail])
+    found_rows, found_sums = found_rows[:n], found_sums[:n]
     room = (
         np.argsort(query.ids),
         np.ones(len(query.ids), dtype=np.bool_),

@@ -138,11 +138,13 @@ class RecordIndex:
         probe = getattr(self.observation_similarity, "probe", None)
         if probe is not None:
             return self._search_pruned(probe(text), by_task, task_weight, n_first)
-        if not hasattr(self.observation_similarity, "shortlist"):
+        columns = self._shortlist(text, by_task, task_weight, n_first)
+        if columns is None:
             return _best_first(self._columns(text, by_task, task_weight), n_first)
         found = _Shortlist(
             lambda: self._columns(text, by_task, task_weight),
             lambda n: self._shortlist(text, by_task, task_weight, n),
+            columns,
             n_first,
         )
         self._under_way.add(found)
@@ -181,6 +183,9 @@ class RecordIndex:
     def _columns(self, text: str, by_task: np.ndarray, task_weight: float) -> Columns:
         """Every record, scored."""
         scores = self.observation_similarity.scores(text)
+        if not self._free:
+            columns = self._combine(slice(None), scores, by_task, task_weight)
+            return (columns[0].copy(), columns[1].copy(), *columns[2:])
         slots = np.flatnonzero(self._record_ids.view >= 0)
         return self._combine(slots, scores[slots], by_task, task_weight)
 
@@ -188,7 +193,10 @@ class RecordIndex:
         self, text: str, by_task: np.ndarray, task_weight: float, n: int
     ) -> Columns | None:
         """The records that can be among the n best; None where all should be scored."""
-        found = self.observation_similarity.shortlist(  # type: ignore[attr-defined]
+        shortlist = getattr(self.observation_similarity, "shortlist", None)
+        if shortlist is None or n > _MAX_SHORTLISTED:
+            return None
+        found = shortlist(
             text,
             by_task,
             self._tasks.of_slot,
@@ -199,7 +207,7 @@ class RecordIndex:
         return None if found is None else self._combine(*found, by_task, task_weight)
 
     def _combine(
-        self, slots: np.ndarray, scores: np.ndarray, by_task: np.ndarray, task_weight: float
+        self, slots: np.ndarray | slice, scores: np.ndarray, by_task: np.ndarray, task_weight: float
     ) -> Columns:
         by_task = by_task[self._tasks.of_slot[slots]]
         total = task_weight * by_task + (1 - task_weight) * scores
@@ -238,16 +246,21 @@ class _Shortlist(Iterator[Scored]):
     """
 
     def __init__(
-        self, all_columns: Callable[[], Columns], columns: Callable[[int], Columns | None], n: int
+        self,
+        all_columns: Callable[[], Columns],
+        longer: Callable[[int], Columns | None],
+        columns: Columns,
+        n: int,
     ):
-        self._all_columns, self._columns, self._n = all_columns, columns, n
+        self._all_columns, self._longer, self._n = all_columns, longer, n
         self._ready: deque[Scored] = deque()
         self._n_ready = 0
         self._rest: Iterator[Scored] | None = None
+        self._add_hits(columns)
 
     def __next__(self) -> Scored:
         if not self._ready and self._rest is None:
-            self._add_hits()
+            self._add_hits(self._longer(self._n))
         if self._ready:
             return self._ready.popleft()
         assert self._rest is not None
@@ -258,12 +271,8 @@ class _Shortlist(Iterator[Scored]):
         if self._rest is None:
             self._rest = _best_first(self._all_columns(), self._n_ready + self._n, self._n_ready)
 
-    def _add_hits(self) -> None:
-        columns = self._columns(self._n) if self._n <= _MAX_SHORTLISTED else None
-        if columns is None:
-            self.finish()
-            return
-        hits = list(_first_hits(columns, self._n))
+    def _add_hits(self, columns: Columns | None) -> None:
+        hits = [] if columns is None else list(_first_hits(columns, self._n))
         if len(hits) < self._n:
             self.finish()
             return
@@ -282,14 +291,15 @@ def _put_many(similarity: Similarity, slots: list[int], texts: list[str]) -> Non
 
 def _first_hits(columns: Columns, n: int) -> Iterator[Scored]:
     """The n best records and those that tie with the last of them, the best first."""
-    record_ids, n_visits, total, by_task, by_observation = columns
-    # Every record that ties with the last one wanted is sorted too, so the order is exact.
-    threshold = np.partition(total, -n)[-n] if n < len(total) else -np.inf
-    rows = np.flatnonzero(total >= threshold)
-    for i in rows[np.lexsort((record_ids[rows], -n_visits[rows], -total[rows]))].tolist():
-        yield Scored(
-            int(record_ids[i]), float(total[i]), float(by_task[i]), float(by_observation[i])
-        )
+    total = columns[2]
+    rows = np.arange(len(total))
+    if n < len(total):
+        # Every record that ties with the last one wanted is sorted too, so the order is exact.
+        rows = (total >= np.partition(total, -n)[-n]).nonzero()[0]
+    record_ids, n_visits, total, by_task, by_observation = (column[rows] for column in columns)
+    order = np.lexsort((record_ids, -n_visits, -total))
+    parts = (record_ids, total, by_task, by_observation)
+    return map(Scored, *(part[order].tolist() for part in parts))
 
 
 def _best_first(columns: Columns, n_wanted: int, n_done: int = 0) -> Iterator[Scored]:

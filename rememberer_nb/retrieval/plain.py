@@ -77,16 +77,24 @@ class Search(NamedTuple):
 
 def sum_rows(table: Table, query: Query) -> Floats:
     """Σ weight · count for every row, ndarray of shape (n_rows,)."""
-    n_rows, edges = len(table.starts) - 1, table.segment_rows
-    if len(edges) == 1:
-        return sum_some(table, np.arange(n_rows), query)
-    found = [_find_terms(table, i, query.ids) for i in range(len(edges) - 1)]
-    entries = np.concatenate([entries for entries, _ in found])
-    terms = np.concatenate([terms for _, terms in found])
-    firsts = np.repeat(edges[:-1], [len(entries) for entries, _ in found])
-    sums = _add_up(table, entries, query.weights[terms], n_rows, firsts)
-    sums[table.loose] = sum_some(table, table.loose, query)
+    sums, edges = _sum_tail(table, query), table.segment_rows
+    if len(edges) > 1:
+        found = [_find_terms(table, i, query.ids) for i in range(len(edges) - 1)]
+        entries = np.concatenate([entries for entries, _ in found])
+        terms = np.concatenate([terms for _, terms in found])
+        firsts = np.repeat(edges[:-1], [len(entries) for entries, _ in found])
+        packed = _add_up(table, entries, query.weights[terms], edges[-1], firsts)
+        sums = np.concatenate([packed, sums])
+    if len(table.wide):
+        sums[table.wide] = sum_some(table, table.wide, query)
     return sums
+
+
+def _sum_tail(table: Table, query: Query) -> Floats:
+    """Σ weight · count for the rows behind the last segment; 0 for wide ones."""
+    counts = table.tail.take(table.line_of.take(query.ids, mode="clip"), axis=0)
+    sums = np.add.reduce(counts * query.weights[:, np.newaxis], axis=0)
+    return sums[: len(table.starts) - 1 - table.segment_rows[-1]]
 
 
 def sum_some(table: Table, rows: Rows, query: Query) -> Floats:
@@ -121,11 +129,14 @@ def shortlist(search: Search, n: int) -> tuple[Rows, Floats]:
     Cauchy and Schwarz, Σ q_t d_t over some terms is at most the lengths of q and d over these.
     """
     table, known = search.table, search.known
-    loose = table.loose[known.slots[table.loose] >= 0]
-    given = np.concatenate([known.listed, loose[_parts(known, loose) < known.listed_from]])
-    sums = sum_some(table, given, search.query)
-    found_rows, found_sums = [given], [sums]
-    best = _best(_totals(search, given, sums), n)
+    given = np.concatenate([known.listed, _open(known, table.wide)[0]])
+    found_rows, found_sums = [given], [sum_some(table, given, search.query)]
+    first = table.segment_rows[-1]
+    tail = _open(known, np.arange(first, len(table.starts) - 1), table.wide)[0]
+    found_rows.append(tail)
+    found_sums.append(_sum_tail(table, search.query)[tail - first])
+    rows, sums = np.concatenate(found_rows), np.concatenate(found_sums)
+    best = _best(_totals(search, rows, sums), n)
     for segment in range(len(table.segment_rows) - 1):
         floor = best[-1] if len(best) == n else -np.inf
         lacking = floor - 2 * search.slack - known.weight * known.most
@@ -153,17 +164,23 @@ def _bound(search: Search, segment: int, lacking: float, n: int) -> tuple[Rows, 
     cosines = _add_up(table, entries, query.weights[is_used][terms], stop - first)
     cosines *= search.inverse[first:stop]
     rest = of_others + of_common * search.common[first:stop]
-    rows = np.flatnonzero(cosines + rest >= lacking)
-    rows = rows[known.slots[first + rows] >= 0]
-    if len(table.wide):
-        rows = rows[~np.isin(first + rows, table.wide)]
-    parts = _parts(known, first + rows)
-    is_open = parts < known.listed_from
-    rows, parts = rows[is_open], known.weight * parts[is_open]
-    share, cosines = 1 - known.weight, cosines[rows]
+    rows = first + np.flatnonzero(cosines + rest >= lacking)
+    rows, parts = _open(known, rows, table.wide)
+    parts *= known.weight
+    share, cosines = 1 - known.weight, cosines[rows - first]
     low = _best(parts + share * np.minimum(cosines, 1.0), n)
-    bounds = parts + share * (cosines + rest[rows]) + search.slack
-    return first + rows, bounds, low[-1] if len(low) == n else -np.inf
+    bounds = parts + share * (cosines + rest[rows - first]) + search.slack
+    return rows, bounds, low[-1] if len(low) == n else -np.inf
+
+
+def _open(known: Known, rows: Rows, wide: Rows | None = None) -> tuple[Rows, Floats]:
+    """Of some rows those that are alive, not listed and not wide, and their parts."""
+    rows = rows[known.slots[rows] >= 0]
+    if wide is not None and len(wide):
+        rows = rows[~np.isin(rows, wide)]
+    parts = _parts(known, rows)
+    is_open = parts < known.listed_from
+    return rows[is_open], parts[is_open]
 
 
 def _choose_terms(search: Search, lacking: float) -> tuple[NDArray[np.bool_], float, float]:

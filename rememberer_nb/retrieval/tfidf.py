@@ -15,7 +15,6 @@ import math
 import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
-from itertools import repeat
 from types import ModuleType
 
 import numpy as np
@@ -336,20 +335,16 @@ class TfidfSimilarity:
             self.refresh()
 
     def _encode(self, text: str) -> Query:
-        counts, n = count_words(text), len(self._names)
-        # New words get the number n, which is nobody's.
-        found = map(self._vocabulary.get, counts, repeat(n))
-        ids = np.fromiter(found, np.int32, len(counts))
-        numbers = np.fromiter(counts.values(), np.float64, len(counts))
-        is_known = ids < n
-        if not is_known.all():
-            ids, numbers = ids[is_known], numbers[is_known]
+        counts, number = count_words(text), self._vocabulary.get
+        known = {i: n for word, n in counts.items() if (i := number(word)) is not None}
+        ids = np.fromiter(known, np.int32, len(known))
         idf = self._idf.view[ids]
-        shares = numbers * idf
+        shares = np.fromiter(known.values(), np.float64, len(known))
+        shares *= idf
         shares /= _length(shares) or 1.0
         return Query(ids, shares * idf, shares)
 
 
 def _length(vector: Floats) -> float:
     # A running sum, as `bincount` makes it: the same to the last bit.
-    return math.sqrt(np.cumsum(vector * vector)[-1]) if len(vector) else 0.0
+    return math.sqrt((vector * vector).cumsum()[-1]) if len(vector) else 0.0

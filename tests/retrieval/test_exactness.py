@@ -50,8 +50,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def shrink(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(postings, "MAX_SEGMENT", 16)
+    patch.setattr(postings, "FIRST_TAIL", 5)
     patch.setattr(postings, "MAX_TAIL", 3)
-    patch.setattr(postings, "_ONE_SEGMENT", 4)
     patch.setattr(tfidf, "_MIN_DEAD", 4)
     patch.setattr(tfidf, "_COMMON_SHARE", 0.4)
     patch.setattr("rememberer_nb.retrieval.tasks._N_LISTED_TASKS", 2)

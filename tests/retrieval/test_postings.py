@@ -31,13 +31,25 @@ def unpacked(table: Table) -> dict[int, dict[int, int]]:
     return found
 
 
+def in_tail(table: Table, rows: range) -> dict[int, dict[int, int]]:
+    """Row -> term -> count, out of the tail's matrix alone."""
+    assert not table.tail[0].any()
+    assert table.line_of[-1] == 0
+    found: dict[int, dict[int, int]] = {}
+    for term, line in enumerate(table.line_of.tolist()):
+        for place, count in enumerate(table.tail[line].tolist()):
+            if count:
+                found.setdefault(rows[place], {})[term] = count
+    return found
+
+
 @pytest.mark.parametrize("is_at_once", [False, True])
 @given(rows)
 def test_every_row_once(is_at_once: bool, given_rows: list[dict[int, int]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(postings, "MAX_SEGMENT", 16)
+        patch.setattr(postings, "FIRST_TAIL", 5)
         patch.setattr(postings, "MAX_TAIL", 3)
-        patch.setattr(postings, "_ONE_SEGMENT", 4)
         held = Postings()
         if is_at_once:
             held.extend(
@@ -52,11 +64,12 @@ def test_every_row_once(is_at_once: bool, given_rows: list[dict[int, int]]) -> N
         table = held.table()
     n_packed = table.segment_rows[-1]
     wide = [i for i, row in enumerate(given_rows) if max(row.values(), default=0) > 255]
-    assert table.wide.tolist() == [i for i in wide if i < n_packed]
-    assert table.loose.tolist() == [*table.wide.tolist(), *range(n_packed, len(given_rows))]
-    assert len(given_rows) - n_packed < 3
-    packed = {i: row for i, row in enumerate(given_rows) if row and i not in table.loose}
-    assert unpacked(table) == packed
+    assert table.wide.tolist() == wide
+    assert len(given_rows) - n_packed < (3 if n_packed else 5)
+    late = in_tail(table, range(n_packed, len(given_rows)))
+    assert unpacked(table) | late == {
+        i: row for i, row in enumerate(given_rows) if row and i not in wide
+    }
     for number, row in enumerate(given_rows):
         ids, counts = held.row(number)
         assert dict(zip(ids.tolist(), counts.tolist(), strict=True)) == row
@@ -64,7 +77,8 @@ def test_every_row_once(is_at_once: bool, given_rows: list[dict[int, int]]) -> N
 
 def test_segments_stay_few_and_are_seldom_packed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postings, "MAX_SEGMENT", 1024)
-    monkeypatch.setattr(postings, "_ONE_SEGMENT", 0)
+    monkeypatch.setattr(postings, "FIRST_TAIL", 32)
+    monkeypatch.setattr(postings, "MAX_TAIL", 32)
     n_packed = []
     pack = Postings._pack
 
@@ -80,6 +94,15 @@ def test_segments_stay_few_and_are_seldom_packed(monkeypatch: pytest.MonkeyPatch
     assert held.table().segment_rows[:3].tolist() == [0, 1024, 2048]
     # Each row once per doubling from the tail to the largest size: log2(1024 / 32) + 1 = 6.
     assert sum(n_packed) <= 6 * 3000
+
+
+def test_a_tail_of_many_terms_is_packed_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postings, "MAX_TAIL_BYTES", 1 << 14)
+    held = Postings()
+    for i in range(40):
+        held.append(np.arange(100 * i, 100 * i + 100, dtype=np.int32), np.ones(100, dtype=int))
+        assert held.table().tail.nbytes <= 1 << 14
+    assert held.table().segment_rows[-1] >= 30
 
 
 def test_a_table_is_kept_until_the_next_row() -> None:
