@@ -366,11 +366,8 @@ class ExperienceMemory(RecordTable):
     def _load_all(self, head: Head) -> None:
         self._next_record, self._next_update = head.next_record, head.next_update
         self._log_start, self._n_commits = head.log_start, head.n_commits
-        self._add_many(self._store.load_records())
-        for key, similarity in self._similarities().items():
-            state = self._store.get_meta(key)
-            if state:
-                similarity.restore(state)
+        states = {key: self._store.get_meta(key) or b"" for key in self._late.keys}
+        self._take(self._store.load_records(), states)
         if self._eviction is not None:
             self._eviction.restore(self._store.load_neighbours())
         self._n_episodes = head.n_episodes

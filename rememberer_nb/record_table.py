@@ -18,7 +18,7 @@ from rememberer_nb.elements import ActionValue, Hit, Record, Update, unique
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.eviction import Eviction, make_eviction
 from rememberer_nb.held_records import HeldRecords, Unread
-from rememberer_nb.retrieval import RecordIndex, Similarity, make_similarity
+from rememberer_nb.retrieval import LateIndex, RecordIndex, Similarity, make_similarity
 
 if TYPE_CHECKING:
     from rememberer_nb.views import Explanation
@@ -306,9 +306,13 @@ class RecordTable:
     def _clear(self, f_g: Similarity | None = None, f_o: Similarity | None = None) -> None:
         """Forget everything, and go on with the given similarities, or with new ones."""
         make_f_g, make_f_o = self._make_similarities
-        self._index = RecordIndex(
-            make_f_g() if f_g is None else f_g, make_f_o() if f_o is None else f_o
+        self._late = LateIndex(
+            lambda: RecordIndex(
+                make_f_g() if f_g is None else f_g, make_f_o() if f_o is None else f_o
+            )
         )
+        # What somebody hands in fails where it is handed in, not later.
+        self._is_late = f_g is None and f_o is None
         self._eviction: Eviction | None = None
         if self.capacity.max_records is not None:
             self._eviction = make_eviction(self.capacity.eviction)
@@ -320,9 +324,12 @@ class RecordTable:
         self._log: list[Update] = []
         self._is_dirty = False
 
+    @property
+    def _index(self) -> RecordIndex:
+        return self._late.get()
+
     def _similarities(self) -> Mapping[str, Similarity]:
-        f_g, f_o = self._index.task_similarity, self._index.observation_similarity
-        return {f"task:{f_g.name}": f_g, f"observation:{f_o.name}": f_o}
+        return self._late.similarities()
 
     def _read(self, stored: Any) -> Record:
         """The record that an unread one is."""
@@ -335,15 +342,25 @@ class RecordTable:
         self._ids[(record.task, record.observation)] = record.record_id
         self._put(record)
 
-    def _add_many(self, records: Iterable[Record | Unread]) -> None:
-        """As `_add` of each, encoded together, which saves what is worked out anew in between."""
-        added = [(r, r.record_id, r.task, r.observation) for r in records]
-        self._index.add_many([(i, task, page, r.n_visits) for r, i, task, page in added])
-        for record, record_id, task, observation in added:
-            self._ids[(task, observation)] = record_id
-            self._put(record)
+    def _take(self, records: Iterable[Record | Unread], states: Mapping[str, bytes]) -> None:
+        """Hold records all at once, in a table without any, and their similarities' states.
 
-    def _put(self, record: Record | Unread) -> None:
+        They are encoded, together, when the index is first used.
+        """
+        rows = []
+        for record in records:
+            rows.append((record.record_id, record.task, record.observation, record.n_visits))
+            self._ids[(record.task, record.observation)] = record.record_id
+            self._records.put(record)
+            self._changed[record.record_id] = None
+            if self._eviction is not None:
+                self._eviction.put(record)
+        self._is_dirty = True
+        self._late.take(rows, states)
+        if not self._is_late:
+            self._late.get()
+
+    def _put(self, record: Record) -> None:
         self._is_dirty = True
         self._records.put(record)
         self._changed[record.record_id] = None

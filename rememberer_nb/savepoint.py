@@ -69,10 +69,7 @@ class Savepoint:
         table._clear()
         table._next_record, table._next_update = self.next_record, self.next_update
         table._log_start = self.log_start
-        table._add_many(self.records)
-        for key, similarity in table._similarities().items():
-            if self.states[key]:
-                similarity.restore(self.states[key])
+        table._take(self.records, self.states)
         if table._eviction is not None:
             table._eviction.restore(self.neighbours)
             table._eviction.changes = dict(self.changed_neighbours)

@@ -187,7 +187,7 @@ def test_interrupted_again_while_it_goes_back(
 
     with monkeypatch.context() as patch, pytest.raises(Stop), memory.all_or_nothing():
         memory.insert("g", "new")
-        patch.setattr(ExperienceMemory, "_add_many", stop)
+        patch.setattr(ExperienceMemory, "_take", stop)
         raise Stop
     with pytest.raises(MemoryFileError, match=r"interrupted; reload\(\) it"):
         memory.commit()

@@ -41,6 +41,7 @@ never does).
 from rememberer_nb.retrieval.embedding import EmbeddingSimilarity
 from rememberer_nb.retrieval.index import RecordIndex, Scored
 from rememberer_nb.retrieval.jaccard import JaccardSimilarity
+from rememberer_nb.retrieval.late import LateIndex
 from rememberer_nb.retrieval.lcs import LcsSimilarity, element_classes
 from rememberer_nb.retrieval.mixed import MixedSimilarity
 from rememberer_nb.retrieval.patterns import InstructionPattern, PagePattern
@@ -70,6 +71,7 @@ __all__ = [
     "InstructionPattern",
     "InstructionRelevance",
     "JaccardSimilarity",
+    "LateIndex",
     "LcsSimilarity",
     "MixedSimilarity",
     "PagePattern",
