@@ -128,6 +128,14 @@ class History:
         query = "SELECT record_id FROM action_values GROUP BY record_id HAVING COUNT(*) > 1"
         return int(next(self.store.select(f"SELECT COUNT(*) FROM ({query})"))[0])
 
+    def initial_sources(self) -> set[str]:
+        """Where the records come from that hold values of an initial memory."""
+        query = (
+            "SELECT DISTINCT source FROM records WHERE record_id IN "
+            "(SELECT record_id FROM action_values WHERE is_initial)"
+        )
+        return {as_text(source) for (source,) in self.store.select(query)}
+
     @property
     def n_action_values(self) -> int:
         """Action values, over all records."""

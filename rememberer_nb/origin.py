@@ -10,6 +10,7 @@ from typing import Any
 
 from rememberer_nb.elements import Record
 from rememberer_nb.errors import ConfigError
+from rememberer_nb.history import History
 from rememberer_nb.memory import ExperienceMemory
 
 
@@ -33,14 +34,17 @@ def origin_of(source: str | Path, records: Iterable[Record]) -> dict[str, str]:
     return {"name": Path(source).name, "sha256": digest}
 
 
-def origin_in(memory: ExperienceMemory) -> dict[str, Any] | None:
+def origin_in(memory: ExperienceMemory | History) -> dict[str, Any] | None:
     """What a memory started from: as noted, or else as the sources of its records tell.
 
     Memories of earlier versions have no note. None: it cannot be known.
     """
     if memory.origin is not None:
         return memory.origin
-    names = {r.source for r in memory if any(v.is_initial for v in r.action_values)}
+    if isinstance(memory, History):
+        names = memory.initial_sources()
+    else:
+        names = {r.source for r in memory if any(v.is_initial for v in r.action_values)}
     return {"name": names.pop(), "sha256": None} if len(names) == 1 else None
 
 

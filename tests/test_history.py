@@ -14,6 +14,7 @@ from rememberer_nb.history import ORDERS, History
 from rememberer_nb.initial import read_initial
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory_ops import dump
+from rememberer_nb.origin import origin_in
 from rememberer_nb.provenance import record_uses
 from rememberer_nb.rollout import train
 from rememberer_nb.views import file_stats, stats
@@ -47,6 +48,10 @@ def test_it_tells_what_the_memory_tells(memory: ExperienceMemory) -> None:
         assert repr(history) == repr(memory)
         profile = get_profile("webshop")
         assert file_stats(history, profile) == stats(memory, profile)
+        assert history.initial_sources() == {
+            r.source for r in memory if any(v.is_initial for v in r.action_values)
+        }
+        assert origin_in(history) == origin_in(memory)
         for record_id in range(memory.next_record):
             held = {record.record_id: record for record in memory}.get(record_id)
             assert history.find(record_id) == held
