@@ -13,8 +13,9 @@ from typing import Any
 
 from rememberer_nb.elements import Episode, Record, Update
 from rememberer_nb.memory import ExperienceMemory
-from rememberer_nb.store import ORIGIN_KEY, RUN_KEY, Store
-from rememberer_nb.store_format import VALUE_COLUMNS, Head, StoredRecord, as_text, read_value
+from rememberer_nb.store import Store
+from rememberer_nb.store_format import VALUE_COLUMNS, StoredRecord, as_text, read_value
+from rememberer_nb.store_head import ORIGIN_KEY, RUN_KEY, Head
 
 # What `show` sorts by; of action values without an update the last ones.
 ORDERS = {

@@ -21,8 +21,9 @@ from rememberer_nb.errors import ConfigError, MemoryFileError, RemembererError
 from rememberer_nb.record_table import RecordTable
 from rememberer_nb.retrieval import Similarity
 from rememberer_nb.savepoint import Savepoint
-from rememberer_nb.store import HEAD_KEY, ORIGIN_KEY, RUN_KEY, Store
-from rememberer_nb.store_format import Head, StoredRecord
+from rememberer_nb.store import Store
+from rememberer_nb.store_format import StoredRecord
+from rememberer_nb.store_head import HEAD_KEY, ORIGIN_KEY, RUN_KEY, Head
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,8 @@ from contextlib import closing
 from pathlib import Path
 
 from rememberer_nb.errors import MemoryFileError
-from rememberer_nb.store_format import APPLICATION_ID, FORMAT_VERSION, IDENTITY_KEY
+from rememberer_nb.store_format import APPLICATION_ID, FORMAT_VERSION
+from rememberer_nb.store_head import IDENTITY_KEY
 
 _SQLITE_HEADER = b"SQLite format 3\x00"
 _HEADER_SIZE = 100

@@ -8,10 +8,8 @@ import sqlite3
 from rememberer_nb.store_format import (
     EPISODE_COLUMNS,
     FORMAT_VERSION,
-    IDENTITY_KEY,
     UPDATE_COLUMNS,
     USE_COLUMNS,
-    Head,
     checksum,
     episode_row,
     marks,
@@ -20,6 +18,7 @@ from rememberer_nb.store_format import (
     read_records,
     write_meta,
 )
+from rememberer_nb.store_head import HEAD_KEY, IDENTITY_KEY, Head
 
 _NEW_IN_2 = (
     "ALTER TABLE updates ADD COLUMN sources TEXT NOT NULL DEFAULT '[]'",
@@ -45,17 +44,14 @@ _NEW_IN_3 = (
 )
 
 
-def migrate(db: sqlite3.Connection, version: int, head_key: str) -> None:
-    """Bring a database of an older format up to date, in one transaction or not at all.
-
-    `head_key` names the row of `meta` that holds the memory's counters.
-    """
+def migrate(db: sqlite3.Connection, version: int) -> None:
+    """Bring a database of an older format up to date, in one transaction or not at all."""
     db.execute("BEGIN IMMEDIATE")
     try:
         if version < 2:
             _from_1_to_2(db)
         if version < 3:
-            _from_2_to_3(db, head_key)
+            _from_2_to_3(db)
         db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
         db.execute("COMMIT")
     except BaseException:
@@ -82,7 +78,7 @@ def _from_1_to_2(db: sqlite3.Connection) -> None:
             )  # fmt: skip
 
 
-def _from_2_to_3(db: sqlite3.Connection, head_key: str) -> None:
+def _from_2_to_3(db: sqlite3.Connection) -> None:
     for statement in _NEW_IN_3:
         db.execute(statement)
     numbers = [number for (number,) in db.execute("SELECT number FROM episodes")]
@@ -99,9 +95,9 @@ def _from_2_to_3(db: sqlite3.Connection, head_key: str) -> None:
     db.executemany("UPDATE records SET checksum = ? WHERE record_id = ?", sums)
     _sum_up(db, "updates", UPDATE_COLUMNS, "update_id")
     _sum_up(db, "meta", "key, value", "key")
-    head = Head.parse(read_meta(db, head_key), n_records=len(sums), n_episodes=len(numbers))
+    head = Head.parse(read_meta(db, HEAD_KEY), n_records=len(sums), n_episodes=len(numbers))
     if head is not None:
-        write_meta(db, {head_key: head.to_bytes()})
+        write_meta(db, {HEAD_KEY: head.to_bytes()})
     write_meta(db, {IDENTITY_KEY: os.urandom(16)})
 
 
