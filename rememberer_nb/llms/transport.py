@@ -5,7 +5,8 @@
 - **Size**: a body is decoded as it comes, and given up when it is longer than `max_bytes`.
 - **Reach**: a redirect is followed on the same server alone, and counts as a request.
 
-The requests are made by the `openai` client; its own retries, timeouts and redirects are off.
+The requests are made by the `openai` client; its own retries, timeouts and redirects are off. What
+it sends them with is httpx2, which comes with it.
 """
 
 from __future__ import annotations
