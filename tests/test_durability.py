@@ -464,10 +464,10 @@ def update_after(update, q_after: float):
 def test_rewards_that_overflow_are_refused_whole(tmp_path: Path) -> None:
     with ExperienceMemory.open(tmp_path / "m.sqlite") as memory:
         steps = [
-            Transition("o", "a", 1.7e308, "p"),
-            Transition("p", "b", 1.7e308, "end", terminated=True),
+            Transition("o", "a", 9e99, "p"),
+            Transition("p", "b", 9e99, "end", terminated=True),
         ]
-        with pytest.raises(ConfigError, match="must be finite, got inf"):
+        with pytest.raises(ConfigError, match=r"must be finite, got 1\.8e\+100"):
             learn_episode(memory, "g", steps)
         memory.rollback()
         assert len(memory) == memory.n_updates == 0
