@@ -472,6 +472,11 @@ def update_after(update, q_after: float):
 
 def test_rewards_that_overflow_are_refused_whole(tmp_path: Path) -> None:
     with ExperienceMemory.open(tmp_path / "m.sqlite") as memory:
-        with pytest.raises(ConfigError, match=r"reward must be finite, got 1\.7e\+308"):
-            learn_episode(memory, "g", [Transition("o", "a", 1.7e308, "p", terminated=True)])
+        steps = [
+            Transition("o", "a", 9e99, "p"),
+            Transition("p", "b", 9e99, "end", terminated=True),
+        ]
+        with pytest.raises(ConfigError, match=r"must be finite, got 1\.8e\+100"):
+            learn_episode(memory, "g", steps)
+        memory.rollback()
         assert len(memory) == memory.n_updates == 0

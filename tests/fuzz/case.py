@@ -100,7 +100,8 @@ def _judge(status: Any, shown: str, printed: str) -> str:
         return "" if printed.strip() and status == 1 else "fails without a word"
     if len(messages) > 1:
         return "several messages"
-    if not messages[0].isprintable():
+    # What the parser says of the line quotes the line, which is the user's own.
+    if not messages[0].isprintable() and ": error: " not in messages[0]:
         return "the message would steer the terminal"
     if not shown.rstrip("\n").endswith(messages[0]):
         return "the message is not all of it"

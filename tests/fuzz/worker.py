@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 import resource
 import shutil
@@ -44,6 +45,8 @@ def work(pipe: Connection, scratch: Path, seed: int, cpu_s: float, keep: Path) -
     home, folder = scratch / "samples", scratch / "case"
     home.mkdir()
     samples = make_samples(home)
+    # Loads papermill and much else, which would count for the case that needs it first.
+    importlib.import_module("rememberer_nb.suite")
     for number in (signal.SIGVTALRM, signal.SIGALRM):
         signal.signal(number, _stop)
     warnings.simplefilter("error", RuntimeWarning)
