@@ -26,7 +26,7 @@ from rememberer_nb.retrieval.plain import Floats, Known, Query, Search
 from rememberer_nb.retrieval.postings import Postings
 from rememberer_nb.retrieval.similarity import Term
 from rememberer_nb.retrieval.tasks import Listed
-from rememberer_nb.retrieval.tokens import count_words, tokenize
+from rememberer_nb.retrieval.tokens import split_words, tokenize
 
 _LOG = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class TfidfSimilarity:
         self._row_of_slot.widen(slot + 1, -1)
         if self._row_of_slot.view[slot] >= 0:
             raise ValueError(f"slot {slot} is taken")
-        counts = count_words(text)
+        counts = Counter(split_words(text))
         ids = np.array(self._number(counts), dtype=np.int32)
         numbers = np.fromiter(counts.values(), np.int32, len(counts))
         self._postings.append(ids, numbers)
@@ -335,11 +335,11 @@ class TfidfSimilarity:
             self.refresh()
 
     def _encode(self, text: str) -> Query:
-        counts, number = count_words(text), self._vocabulary.get
-        known = {i: n for word, n in counts.items() if (i := number(word)) is not None}
-        ids = np.fromiter(known, np.int32, len(known))
+        counts = Counter(map(self._vocabulary.get, split_words(text)))
+        counts.pop(None, None)
+        ids = np.fromiter(counts, np.int32, len(counts))
         idf = self._idf.view[ids]
-        shares = np.fromiter(known.values(), np.float64, len(known))
+        shares = np.fromiter(counts.values(), np.float64, len(counts))
         shares *= idf
         shares /= _length(shares) or 1.0
         return Query(ids, shares * idf, shares)
