@@ -295,11 +295,18 @@ def _first_hits(columns: Columns, n: int) -> Iterator[Scored]:
     rows = np.arange(len(total))
     if n < len(total):
         # Every record that ties with the last one wanted is sorted too, so the order is exact.
-        rows = (total >= np.partition(total, -n)[-n]).nonzero()[0]
-    record_ids, n_visits, total, by_task, by_observation = (column[rows] for column in columns)
-    order = np.lexsort((record_ids, -n_visits, -total))
-    parts = (record_ids, total, by_task, by_observation)
-    return map(Scored, *(part[order].tolist() for part in parts))
+        ordered = total.copy()
+        ordered.partition(-n)
+        rows = (total >= ordered[-n]).nonzero()[0]
+    # Mostly very few, which the arrays' own sort takes longer for.
+    found = zip(*(column[rows].tolist() for column in columns), strict=True)
+    for record_id, _, score, by_task, by_observation in sorted(found, key=_by_rank):
+        yield Scored(record_id, score, by_task, by_observation)
+
+
+def _by_rank(row: tuple[int, int, float, float, float]) -> tuple[float, int, int]:
+    record_id, n_visits, total, *_ = row
+    return -total, -n_visits, record_id
 
 
 def _best_first(columns: Columns, n_wanted: int, n_done: int = 0) -> Iterator[Scored]:

@@ -30,8 +30,11 @@ def kernels(n_rows: int) -> ModuleType:
     >>> kernels(10).__name__
     'rememberer_nb.retrieval.plain'
     """
-    if n_rows < MIN_ROWS or not has_compiled():
-        return plain
+    return plain if n_rows < MIN_ROWS or not has_compiled() else _compiled()
+
+
+@functools.cache
+def _compiled() -> ModuleType:
     from rememberer_nb.retrieval import compiled
 
     return compiled

@@ -92,9 +92,10 @@ def sum_rows(table: Table, query: Query) -> Floats:
 
 def _sum_tail(table: Table, query: Query) -> Floats:
     """Σ weight · count for the rows behind the last segment; 0 for wide ones."""
-    counts = table.tail.take(table.line_of.take(query.ids, mode="clip"), axis=0)
-    sums = np.add.reduce(counts * query.weights[:, np.newaxis], axis=0)
-    return sums[: len(table.starts) - 1 - table.segment_rows[-1]]
+    lines = table.line_of.take(query.ids, mode="clip")
+    products = table.tail.take(lines, axis=0).astype(np.float64)
+    products *= query.weights[:, np.newaxis]
+    return np.add.reduce(products, axis=0)[: len(table.starts) - 1 - table.segment_rows[-1]]
 
 
 def sum_some(table: Table, rows: Rows, query: Query) -> Floats:

@@ -65,8 +65,9 @@ class TaskTable:
         number = self._number_of.get(text, _NONE)
         if number == _NONE:
             number = self._number_of[text] = self._new_number(text)
-        for links in (self._of_slot, self._next, self._previous):
-            links.widen(slot + 1, _NONE)
+        if slot >= len(self._of_slot):
+            for links in (self._of_slot, self._next, self._previous):
+                links.widen(slot + 1, _NONE)
         head = self._first.view.item(number)
         if head != _NONE:
             self._previous.view[head] = slot

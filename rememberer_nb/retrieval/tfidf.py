@@ -14,7 +14,8 @@ import logging
 import math
 import zlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
+from itertools import chain
 from types import ModuleType
 
 import numpy as np
@@ -26,7 +27,7 @@ from rememberer_nb.retrieval.plain import Floats, Known, Query, Search
 from rememberer_nb.retrieval.postings import Postings
 from rememberer_nb.retrieval.similarity import Term
 from rememberer_nb.retrieval.tasks import Listed
-from rememberer_nb.retrieval.tokens import count_words, tokenize
+from rememberer_nb.retrieval.tokens import split_words, tokenize
 
 _LOG = logging.getLogger(__name__)
 
@@ -69,8 +70,7 @@ class TfidfSimilarity:
     ):
         self.reads, self.scorer = reads, scorer
         self.n_refreshes = 0
-        self._vocabulary: dict[str, int] = {}
-        self._names: list[str] = []
+        self._vocabulary = _Vocabulary()
         self._idf = Growing(np.float64)
         self._frequency = Growing(np.int64)
         self._is_common = Growing(np.bool_)
@@ -93,8 +93,8 @@ class TfidfSimilarity:
         self._row_of_slot.widen(slot + 1, -1)
         if self._row_of_slot.view[slot] >= 0:
             raise ValueError(f"slot {slot} is taken")
-        counts = count_words(text)
-        ids = np.array(self._number(counts), dtype=np.int32)
+        counts = Counter(split_words(text))
+        ids = self._number(counts, len(counts))
         numbers = np.fromiter(counts.values(), np.int32, len(counts))
         self._postings.append(ids, numbers)
         vector = numbers * self._idf.view[ids]
@@ -114,8 +114,8 @@ class TfidfSimilarity:
             counted = [Counter(tokenize(text)) for text in texts[first : first + _BATCH]]
             lengths = np.fromiter(map(len, counted), np.int64, len(counted))
             n = int(lengths.sum())
-            ids = np.fromiter((i for c in counted for i in self._number(c)), np.int32, n)
-            numbers = np.fromiter((k for c in counted for k in c.values()), np.int32, n)
+            ids = self._number(chain.from_iterable(counted), n)
+            numbers = np.fromiter(chain.from_iterable(c.values() for c in counted), np.int32, n)
             self._postings.extend(lengths, ids, numbers)
             measured = self._measure(lengths, ids, numbers)
             self._add_rows(slots[first : first + _BATCH], ids, *measured)
@@ -185,7 +185,7 @@ class TfidfSimilarity:
         ids, counts = self._postings.row(row)
         weights = counts * self._idf.view[ids] / self._norms.view[row]
         terms = [
-            Term(self._names[i], shares[i], weight, shares[i] * weight)
+            Term(self._vocabulary.words[i], shares[i], weight, shares[i] * weight)
             for i, weight in zip(ids.tolist(), weights.tolist(), strict=True)
             if weight and i in shares
         ]
@@ -204,7 +204,8 @@ class TfidfSimilarity:
         """The counters as a line of JSON, then the idf in force by term as compressed JSON."""
         if self._packed_idf is None:
             idf = self._idf.view
-            by_term = {self._names[i]: float(idf[i]) for i in np.flatnonzero(idf).tolist()}
+            words = self._vocabulary.words
+            by_term = {words[i]: float(idf[i]) for i in np.flatnonzero(idf).tolist()}
             self._packed_idf = zlib.compress(json.dumps(by_term).encode())
         counters = {name: getattr(self, attribute) for name, attribute in _COUNTERS.items()}
         return json.dumps(counters).encode() + b"\n" + self._packed_idf
@@ -218,8 +219,8 @@ class TfidfSimilarity:
             # Files of the first version hold one compressed object.
             counters = json.loads(zlib.decompress(state))
             by_term = counters["idf"]
-        ids = self._number(by_term)
-        idf = np.zeros(len(self._names))
+        ids = self._number(by_term, len(by_term))
+        idf = np.zeros(len(self._vocabulary))
         idf[ids] = list(by_term.values())
         self._set_idf(idf)
         for name, attribute in _COUNTERS.items():
@@ -240,19 +241,12 @@ class TfidfSimilarity:
             raise KeyError(slot)
         return row
 
-    def _number(self, words: Collection[str]) -> list[int]:
-        """The words' ids; new words are added to the vocabulary."""
-        vocabulary, names = self._vocabulary, self._names
-        ids = [vocabulary.get(word, -1) for word in words]
-        if -1 in ids:
-            for word in words:
-                if word not in vocabulary:
-                    vocabulary[word] = len(names)
-                    names.append(word)
-            ids = [vocabulary[word] for word in words]
-            self._idf.widen(len(names))
-            self._frequency.widen(len(names))
-            self._is_common.widen(len(names), False)
+    def _number(self, words: Iterable[str], n: int) -> NDArray[np.int32]:
+        """The ids of n words; new words are added to the vocabulary."""
+        ids = np.fromiter(map(self._vocabulary.__getitem__, words), np.int32, n)
+        if len(self._vocabulary) > len(self._idf):
+            for array in (self._idf, self._frequency, self._is_common):
+                array.widen(len(self._vocabulary))
         return ids
 
     def _add_rows(
@@ -335,14 +329,27 @@ class TfidfSimilarity:
             self.refresh()
 
     def _encode(self, text: str) -> Query:
-        counts, number = count_words(text), self._vocabulary.get
-        known = {i: n for word, n in counts.items() if (i := number(word)) is not None}
-        ids = np.fromiter(known, np.int32, len(known))
+        counts = Counter(map(self._vocabulary.get, split_words(text)))
+        counts.pop(None, None)
+        ids = np.fromiter(counts, np.int32, len(counts))
         idf = self._idf.view[ids]
-        shares = np.fromiter(known.values(), np.float64, len(known))
+        shares = np.fromiter(counts.values(), np.float64, len(counts))
         shares *= idf
         shares /= _length(shares) or 1.0
         return Query(ids, shares * idf, shares)
+
+
+class _Vocabulary(dict[str, int]):
+    """Words and their ids; a new word that is asked for by `[]` gets the next one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+
+    def __missing__(self, word: str) -> int:
+        number = self[word] = len(self.words)
+        self.words.append(word)
+        return number
 
 
 def _length(vector: Floats) -> float:
