@@ -20,7 +20,8 @@ def learn_logged(
 
     Returns how many it held. An import that was stopped, or killed, is so continued by the same
     call, and ends with the memory of one that never was. An episode is known if one of that id and
-    of those contents was kept; metadata (the file's name, the place in it) may differ.
+    of those contents was kept; its metadata (the file's name, the place in it) and the task's
+    number may differ.
 
     Parameters
     ----------
@@ -58,4 +59,6 @@ def _fresh(memory: ExperienceMemory, episodes: Sequence[Episode]) -> Iterator[Ep
 
 
 def _contents(episode: Episode) -> Episode:
-    return dataclasses.replace(episode, metadata={})
+    # A task's number is its place among the logs that were read together.
+    task = dataclasses.replace(episode.task, number=0)
+    return dataclasses.replace(episode, task=task, metadata={})

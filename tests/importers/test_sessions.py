@@ -482,13 +482,14 @@ class TestCommandLine:
         assert result == {
             "episodes": 2, "mean_score": 0.75, "success_rate": 0.0, "purchases": 2,
             "transitions": 8, "records": 4,
+            "skipped": 1, "note": "1 of 2 episodes were known: skipped",
             "reward_check": {
                 "checked": 2, "agree": 2, "with_attribute_list": 0,
                 "parts": {"reward": "2/2", "r_type": "2/2", "r_option": "2/2", "r_price": "2/2"},
             },
         }  # fmt: skip
         with ExperienceMemory.open(memory, must_exist=True) as learnt:
-            assert len(learnt) == 4 and len(learnt.episodes()) == 2
+            assert len(learnt) == 4 and len(learnt.episodes()) == 1
 
     def test_a_folder_and_the_attribute_file(self, run, folder):
         attributes = folder / "items_ins_v2_1000.json"
