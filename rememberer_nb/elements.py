@@ -15,44 +15,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from rememberer_nb.checks import MAX_COUNT, check_finite
 from rememberer_nb.errors import ConfigError, DataError, shown
 
 Value = TypeVar("Value")
-
-
-# Counts and ids go up to what a float counts by ones; values up to what can be squared and added.
-MAX_COUNT = 2**53
-MAX_VALUE = 1e100
-
-
-def is_number(value: object) -> bool:
-    """Whether a value is a number that can be worked with: finite, and of at most 1e100.
-
-    >>> is_number(1), is_number(2.5), is_number(10**400), is_number(True)
-    (True, True, False, False)
-    """
-    return _is_plain(value, int, float) and -MAX_VALUE <= value <= MAX_VALUE  # type: ignore[operator]
-
-
-def is_count(value: object) -> bool:
-    """Whether a value is a whole number from 0 to 2**53.
-
-    >>> is_count(0), is_count(-1), is_count(1.0)
-    (True, False, False)
-    """
-    return _is_plain(value, int) and 0 <= value <= MAX_COUNT  # type: ignore[operator]
-
-
-def _is_plain(value: object, *types: type) -> bool:
-    # True is an int to Python, but no number here.
-    return isinstance(value, types) and not isinstance(value, bool)
-
-
-def _check_finite(owner: object, **numbers: float) -> None:
-    for name, number in numbers.items():
-        if not -MAX_VALUE <= number <= MAX_VALUE:
-            where = f"{type(owner).__name__}.{name}"
-            raise ConfigError(f"{where} must be finite, got {shown(number)}; at most {MAX_VALUE:g}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +59,7 @@ class Transition:
     is_invalid: bool = False
 
     def __post_init__(self) -> None:
-        _check_finite(self, reward=self.reward)
+        check_finite(self, reward=self.reward)
         if self.terminated and self.truncated:
             raise ConfigError("a transition is terminated or truncated, not both")
 
@@ -118,7 +84,7 @@ class ActionValue:
     last_update: int | None = None
 
     def __post_init__(self) -> None:
-        _check_finite(self, q_value=self.q_value, reward=self.reward)
+        check_finite(self, q_value=self.q_value, reward=self.reward)
         first, last = self.first_update or 0, self.last_update or 0
         for name, count in (("n_visits", self.n_visits), ("updates", first), ("updates", last)):
             if not 0 <= count <= MAX_COUNT:

@@ -10,7 +10,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from rememberer_nb.elements import ActionValue, Record, is_count, is_number
+from rememberer_nb.checks import is_count, is_number
+from rememberer_nb.elements import ActionValue, Record
 from rememberer_nb.errors import ConfigError, DataError, shown
 from rememberer_nb.files import read_json
 from rememberer_nb.resources import data_path

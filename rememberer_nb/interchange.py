@@ -20,7 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from rememberer_nb.elements import ActionValue, Record, is_count, is_number
+from rememberer_nb.checks import is_count, is_number
+from rememberer_nb.elements import ActionValue, Record
 from rememberer_nb.errors import ConfigError, DataError, shown
 from rememberer_nb.files import parse_json, read_json_lines, read_lines, replacing
 from rememberer_nb.memory import ExperienceMemory

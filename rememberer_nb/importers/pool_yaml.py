@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from rememberer_nb.elements import MAX_VALUE, is_number
+from rememberer_nb.checks import MAX_VALUE, is_number
 from rememberer_nb.errors import DataError
 from rememberer_nb.files import read_bytes
 

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rememberer_nb.elements import ActionValue, Record, is_count, is_number, unique
+from rememberer_nb.checks import is_count, is_number
+from rememberer_nb.elements import ActionValue, Record, unique
 from rememberer_nb.envs.screens import (
     INSTRUCTION_HEADING,
     read_screen,

@@ -104,7 +104,7 @@ def _check_target(out: Path) -> None:
     if out.is_dir() and not is_replaceable(out):
         raise CatalogueError("is no shop index, so it is not replaced", path=out)
     if os.path.lexists(out) and not out.is_dir():
-        raise CatalogueError("is no folder, so it cannot become an index", path=out)
+        raise CatalogueError("is a file or an odd link, not to become an index", path=out)
 
 
 @contextmanager
