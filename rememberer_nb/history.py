@@ -14,7 +14,7 @@ from typing import Any
 from rememberer_nb.elements import Episode, Record, Update
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.store import Store
-from rememberer_nb.store_format import VALUE_COLUMNS, StoredRecord, as_text, read_value
+from rememberer_nb.store_format import VALUE_COLUMNS, StoredRecord, as_text
 from rememberer_nb.store_head import ORIGIN_KEY, RUN_KEY, Head
 
 # What `show` sorts by; of action values without an update the last ones.
@@ -112,17 +112,6 @@ class History:
         """The first id of the log."""
         return self.head.log_start
 
-    def states(self) -> Iterator[tuple[str, str, str]]:
-        """(task, observation, source) of each record, in insertion order."""
-        query = "SELECT task, observation, source FROM records ORDER BY record_id"
-        return ((as_text(g), as_text(o), as_text(s)) for g, o, s in self.store.select(query))
-
-    def value_counts(self) -> Iterator[tuple[float, int, bool]]:
-        """(q value, visits, whether it is initial) of each action value, in insertion order."""
-        query = "SELECT q_value, n_visits, is_initial FROM action_values"
-        rows = self.store.select(query + " ORDER BY record_id, position")
-        return ((q_value, n_visits, bool(initial)) for q_value, n_visits, initial in rows)
-
     @property
     def n_contrasting(self) -> int:
         """Records that hold two actions or more."""
@@ -179,7 +168,7 @@ class History:
         )
         rows = []
         for record_id, task, observation, source, *cells in self.store.select(query, n_rows):
-            value = read_value(tuple(cells))
+            value = self.store.read_value(tuple(cells))
             rows.append(
                 {
                     "record_id": record_id,

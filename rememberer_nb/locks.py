@@ -59,7 +59,10 @@ class WriterLock:
 
     def __init__(self, path: Path, wait_s: float = 0.0):
         self.path = path
-        target = path.resolve()
+        try:
+            target = path.resolve()
+        except (OSError, RuntimeError) as error:
+            raise MemoryFileError("is a symbolic link that leads nowhere", path=path) from error
         self._lock_path = target.with_name(target.name + "-lock")
         self._file: int | None = None
         deadline = time.monotonic() + wait_s

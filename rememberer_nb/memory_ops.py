@@ -271,7 +271,7 @@ def merge_values(values: Sequence[ActionValue], base: ActionValue | None = None)
     for table in range(n_tables):
         held = [value.tables[table] for value in values]
         tables.append(_pooled(held, None if base is None else base.tables[table]))
-    reward, n_visits = _pooled(
+    reward, _ = _pooled(
         [(value.reward, value.n_visits) for value in values],
         None if base is None else (base.reward, base.n_visits),
     )
@@ -281,7 +281,7 @@ def merge_values(values: Sequence[ActionValue], base: ActionValue | None = None)
     return ActionValue(
         action=values[0].action,
         q_value=sum(visited) / len(visited) if visited else max(v.q_value for v in values),
-        n_visits=n_visits,
+        n_visits=sum(n for _, n in tables),
         reward=reward,
         rationale=most.rationale,
         is_initial=all(value.is_initial and value.last_update is None for value in values),

@@ -110,7 +110,13 @@ def as_text(cell: str | bytes) -> str:
     >>> as_text(as_cell("half a smile: \\ud83d")) == "half a smile: \\ud83d"
     True
     """
-    return cell.decode("utf-8", "surrogatepass") if isinstance(cell, bytes) else cell
+    return cell.decode("utf-8", "surrogatepass") if isinstance(cell, bytes) else _text(cell)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected a text, found {value!r:.60}")
+    return value
 
 
 def marks(n: int) -> str:
@@ -180,11 +186,23 @@ def episode_row(episode: Episode) -> Row:
     )  # fmt: skip
 
 
+_TEXT, _COUNT, _REAL, _NONE = (str, bytes), (int,), (float,), (type(None),)
+_UPDATE_KINDS = (
+    _COUNT, _TEXT, _COUNT, _COUNT, _TEXT, _COUNT, _TEXT, _REAL, _REAL + _NONE, _COUNT + _NONE,
+    _COUNT, _REAL, _REAL, _REAL, _REAL, _COUNT, _TEXT,
+)  # fmt: skip
+
+
 def read_update(row: Row) -> Update:
     """From a row of `UPDATE_COLUMNS`."""
+    # SQLite takes any kind of value in any column.
+    if not all(map(isinstance, row, _UPDATE_KINDS)):
+        raise DataError(f"update {row[0]!r:.20} holds something else than expected")
     fields: list[Any] = list(row)
     fields[1], fields[4] = as_text(fields[1]), as_text(fields[4])
     fields[6] = tuple(json.loads(fields[6]))
+    if not all(type(reward) in (int, float) for reward in fields[6]):
+        raise DataError(f"update {row[0]} has rewards that are no numbers")
     fields[10] = bool(fields[10])
     fields[16] = tuple((int(i), float(weight)) for i, weight in json.loads(fields[16]))
     return Update(*fields)
@@ -242,7 +260,7 @@ class StoredRecord:
             record_id,
             as_text(task),
             as_text(observation),
-            tuple(json.loads(actions)),
+            tuple(map(_text, json.loads(actions))),
             tuple(map(read_value, self.values)),
             as_text(source),
             dict(json.loads(held)),

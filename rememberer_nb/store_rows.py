@@ -7,6 +7,7 @@ What goes wrong with the file, and rows that cannot be read as what they should 
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 import zlib
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rememberer_nb.elements import Episode, Record, Update
+from rememberer_nb.elements import ActionValue, Episode, Record, Update
 from rememberer_nb.errors import DataError, MemoryFileError
 from rememberer_nb.eviction import Neighbour
 from rememberer_nb.store_file import what_is_wrong
@@ -30,11 +31,15 @@ from rememberer_nb.store_format import (
     read_meta,
     read_records,
     read_update,
+    read_value,
 )
 from rememberer_nb.store_head import HEAD_KEY, Head
 
 # What a row that is none of ours raises when it is made a value.
-NOT_OURS = (zlib.error, DataError, ValueError, TypeError, LookupError, AttributeError)
+NOT_OURS = (
+    zlib.error, DataError, ValueError, TypeError, LookupError, AttributeError, RecursionError,
+    OverflowError,
+)  # fmt: skip
 
 
 class StoredRows:
@@ -140,6 +145,31 @@ class StoredRows:
         """A stored value, or None."""
         with self._decoding():
             return read_meta(self._db(), key)
+
+    def load_states(self) -> Iterator[tuple[str, str, str]]:
+        """(task, observation, source) of each record, in insertion order."""
+        query = "SELECT task, observation, source FROM records ORDER BY record_id"
+        with self._decoding():
+            for task, observation, source in self._db().execute(query):
+                yield as_text(task), as_text(observation), as_text(source)
+
+    def load_counts(self) -> Iterator[tuple[float, int, bool]]:
+        """(q value, visits, whether it is initial) of each action value, in insertion order."""
+        query = "SELECT q_value, n_visits, is_initial FROM action_values"
+        with self._decoding():
+            for q_value, n_visits, is_initial in self._db().execute(
+                query + " ORDER BY record_id, position"
+            ):
+                if not (isinstance(q_value, float) and isinstance(n_visits, int)):
+                    raise DataError(f"expected a value and its visits, found {q_value, n_visits}")
+                if not math.isfinite(q_value):
+                    raise DataError(f"expected a finite value, found {q_value}")
+                yield q_value, n_visits, bool(is_initial)
+
+    def read_value(self, row: tuple[Any, ...]) -> ActionValue:
+        """An action value that was selected as it lies in the file."""
+        with self._decoding():
+            return read_value(row)
 
     def select(self, query: str, *cells: object) -> Iterator[tuple[Any, ...]]:
         """The rows of a query, as they lie in the file."""

@@ -144,8 +144,8 @@ def stats(memory: ExperienceMemory, profile: Profile | None = None) -> dict[str,
 def file_stats(history: History, profile: Profile | None = None) -> dict[str, Any]:
     """As `stats`, of a file that is not opened as a memory."""
     return _counts(
-        list(history.states()),
-        list(history.value_counts()),
+        list(history.store.load_states()),
+        list(history.store.load_counts()),
         history.n_contrasting,
         history.n_updates,
         profile,
