@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from rememberer_nb.elements import Record
@@ -79,3 +81,18 @@ class HeldRecords:
         record = self[record_id]
         del self._held[record_id]
         return record
+
+
+@contextmanager
+def no_collecting() -> Iterator[None]:
+    """Inside, many records are made, and Python's collector does not look through all of them.
+
+    It would do so again and again, and find nothing.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -18,6 +18,7 @@ import numpy as np
 from rememberer_nb.config import CapacityConfig, RetrievalConfig
 from rememberer_nb.elements import Episode, Record, Update
 from rememberer_nb.errors import ConfigError, MemoryFileError, RemembererError
+from rememberer_nb.held_records import no_collecting
 from rememberer_nb.record_table import RecordTable
 from rememberer_nb.retrieval import Similarity
 from rememberer_nb.savepoint import Savepoint
@@ -368,7 +369,8 @@ class ExperienceMemory(RecordTable):
         self._next_record, self._next_update = head.next_record, head.next_update
         self._log_start, self._n_commits = head.log_start, head.n_commits
         states = {key: self._store.get_meta(key) or b"" for key in self._late.keys}
-        self._take(self._store.load_records(), states)
+        with no_collecting():
+            self._take(self._store.load_records(), states)
         if self._eviction is not None:
             self._eviction.restore(self._store.load_neighbours())
         self._n_episodes = head.n_episodes

@@ -16,13 +16,11 @@ equal.
 
 from __future__ import annotations
 
-import itertools
 import json
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from rememberer_nb.elements import ActionValue, Episode, Record, Update, from_data, to_data
 from rememberer_nb.errors import DataError
@@ -110,6 +108,8 @@ def as_text(cell: str | bytes) -> str:
     >>> as_text(as_cell("half a smile: \\ud83d")) == "half a smile: \\ud83d"
     True
     """
+    if type(cell) is str:
+        return cell
     return cell.decode("utf-8", "surrogatepass") if isinstance(cell, bytes) else _text(cell)
 
 
@@ -213,15 +213,11 @@ def read_episode(data: bytes) -> Episode:
     return from_data(Episode, json.loads(zlib.decompress(data)))
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRecord:
+class StoredRecord(NamedTuple):
     """A record as it lies in the file; `read` makes it a `Record`.
 
-    Parameters
-    ----------
-    row : in the order of `RECORD_COLUMNS`.
-    values : its action values in order, each in the order of `VALUE_COLUMNS`.
-    checksum : what the file says of them.
+    `row` is in the order of `RECORD_COLUMNS`, `values` are its action values in order, each in the
+    order of `VALUE_COLUMNS`, and `checksum` is what the file says of them.
     """
 
     row: tuple[Any, ...]
@@ -281,19 +277,13 @@ def read_records(db: sqlite3.Connection, record_id: int | None = None) -> Iterat
     """All records in insertion order, or the one with an id."""
     where, cells = ("", ()) if record_id is None else ("WHERE record_id = ?", (record_id,))
     query = f"SELECT record_id, {VALUE_COLUMNS} FROM action_values {where} "
-    rows = db.execute(query + "ORDER BY record_id, position", cells)
-    by_record = itertools.groupby(rows, key=lambda row: row[0])
-    next_id, values = next(by_record, (None, ()))
+    by_record: dict[int, list[tuple[Any, ...]]] = {}
+    for owner, *value in db.execute(query + "ORDER BY record_id, position", cells):
+        by_record.setdefault(owner, []).append(tuple(value))
     query = f"SELECT {RECORD_COLUMNS}, checksum FROM records {where} ORDER BY record_id"
     for *row, expected in db.execute(query, cells):
-        while next_id is not None and next_id < row[0]:
-            # Values without a record; `memory check` names them.
-            next_id, values = next(by_record, (None, ()))
-        held: tuple[tuple[Any, ...], ...] = ()
-        if next_id == row[0]:
-            held = tuple(value[1:] for value in values)
-            next_id, values = next(by_record, (None, ()))
-        yield StoredRecord(tuple(row), held, expected)
+        # Values without a record are left over; `memory check` names them.
+        yield StoredRecord(tuple(row), tuple(by_record.get(row[0], ())), expected)
 
 
 # Writing
