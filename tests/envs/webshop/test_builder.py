@@ -63,7 +63,7 @@ def test_webshop_builder_replaces_an_index_and_nothing_else(
     with pytest.raises(CatalogueError, match="papers: is no shop index, so it is not replaced"):
         build_index(**files, out=other)
     assert (other / "letter").read_text() == "dear"
-    with pytest.raises(CatalogueError, match="is no folder, so it cannot become an index"):
+    with pytest.raises(CatalogueError, match="is a file"):
         build_index(**files, out=other / "letter")
     with pytest.raises(CatalogueError, match="cannot be made"):
         build_index(**files, out=other / "letter" / "below")
