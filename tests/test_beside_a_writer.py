@@ -46,7 +46,7 @@ def lines_of(path: Path) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_reader_in_a_loop_beside_a_writer(tmp_path: Path) -> None:
     path = tmp_path / "m.sqlite"
     script = WRITER.format(root=str(ROOT), path=str(path))
@@ -100,9 +100,12 @@ def test_a_full_disk(tmp_path: Path, small_disk: Path, capsys: pytest.CaptureFix
     straight = tmp_path / "straight.sqlite"
     status, expected, _ = train(straight, capsys)
     assert status == 0
-    assert straight.stat().st_size > 300_000
+    n_whole = straight.stat().st_size // 1024
+    assert n_whole > 200
     path, n_episodes = small_disk / "m.sqlite", 0
-    for kilobytes in (160, 220, 280, 340):
+    # The file, its log and 32 kB for its readers do not fit in.
+    for share in (0.6, 0.7, 0.8, 1.0):
+        kilobytes = int(share * n_whole)
         resized = ["mount", "-o", f"remount,size={kilobytes}k", str(small_disk)]
         subprocess.run(resized, check=True)
         status, _, said = train(path, capsys)
