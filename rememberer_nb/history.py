@@ -14,7 +14,7 @@ from typing import Any
 from rememberer_nb.elements import Episode, Record, Update
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.store import Store
-from rememberer_nb.store_format import VALUE_COLUMNS, StoredRecord, as_text
+from rememberer_nb.store_format import VALUE_COLUMNS, StoredRecord
 from rememberer_nb.store_head import ORIGIN_KEY, RUN_KEY, Head
 
 # What `show` sorts by; of action values without an update the last ones.
@@ -124,7 +124,7 @@ class History:
             "SELECT DISTINCT source FROM records WHERE record_id IN "
             "(SELECT record_id FROM action_values WHERE is_initial)"
         )
-        return {as_text(source) for (source,) in self.store.select(query)}
+        return {self.store.read_text(source) for (source,) in self.store.select(query)}
 
     @property
     def n_action_values(self) -> int:
@@ -172,15 +172,15 @@ class History:
             rows.append(
                 {
                     "record_id": record_id,
-                    "task": as_text(task),
-                    "observation": as_text(observation),
+                    "task": self.store.read_text(task),
+                    "observation": self.store.read_text(observation),
                     "action": value.action,
                     "q_value": value.q_value,
                     "n_visits": value.n_visits,
                     "reward": value.reward,
                     "rationale": value.rationale,
                     "is_initial": value.is_initial,
-                    "source": as_text(source),
+                    "source": self.store.read_text(source),
                     "first_update": value.first_update,
                     "last_update": value.last_update,
                 }

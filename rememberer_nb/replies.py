@@ -22,6 +22,9 @@ _VALUE = re.compile(
     r"^\W*?(-?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d{1,3})?)(?!\w|\.\d)(.*)$", re.DOTALL
 )
 _MAX_JSON_STARTS = 50
+# No reply that names its action is longer; a megabyte of mentions would take seconds to look up.
+_MAX_READ = 20_000
+_HALF = re.compile("[\ud800-\udfff]")
 _WRAPPING = " \t\"'`*_.;,"
 
 
@@ -54,6 +57,7 @@ def parse_reply(text: str, available_actions: Sequence[str], profile: Profile) -
     rememberer_nb.errors.ReplyError: no action in the reply: 'I would wait.'
     """
     unavailable: str | None = None
+    whole, text = text, text[:_MAX_READ]
     for found in _json_objects(text):
         action = _text(found.get("action"))
         if match := profile.match(action, available_actions):
@@ -61,7 +65,7 @@ def parse_reply(text: str, available_actions: Sequence[str], profile: Profile) -
         unavailable = unavailable or action
     if unavailable:
         # Other actions that the text mentions (in the reason, say) were not chosen.
-        raise ReplyError(f"{unavailable} is not available", text=text)
+        raise ReplyError(f"{unavailable} is not available", text=whole)
     for line in _choice_lines(_whole(text)):
         for written in profile.action_pattern.finditer(line):
             match = profile.match(written.group(), available_actions)
@@ -72,8 +76,8 @@ def parse_reply(text: str, available_actions: Sequence[str], profile: Profile) -
         if match is not None:
             return _with_tail(match, line[end:])
     if unavailable is not None:
-        raise ReplyError(f"{unavailable} is not available", text=text)
-    raise ReplyError("no action in the reply", text=text)
+        raise ReplyError(f"{unavailable} is not available", text=whole)
+    raise ReplyError("no action in the reply", text=whole)
 
 
 def _choice_lines(text: str) -> Iterator[str]:
@@ -141,4 +145,4 @@ def _text(value: Any) -> str:
 
 def _whole(text: str) -> str:
     """JSON can escape half a character, which no file takes: it becomes a question mark."""
-    return text.encode(errors="replace").decode()
+    return _HALF.sub("?", text)

@@ -171,6 +171,11 @@ class StoredRows:
         with self._decoding():
             return read_value(row)
 
+    def read_text(self, cell: Any) -> str:
+        """A text that was selected as it lies in the file."""
+        with self._decoding():
+            return as_text(cell)
+
     def select(self, query: str, *cells: object) -> Iterator[tuple[Any, ...]]:
         """The rows of a query, as they lie in the file."""
         with self._naming("read"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -99,3 +101,14 @@ def test_a_memory_that_was_left_without_a_commit_is_read(tmp_path: Path) -> None
         before = list(dump(memory.copy()))
     with ExperienceMemory.open(path) as memory, memory.copy(tmp_path / "two.sqlite") as two:
         assert list(dump(two)) == before
+
+
+@pytest.mark.parametrize("column", ["task", "observation", "source"])
+@pytest.mark.parametrize("cell", ["x'ff'", "7"])
+def test_texts_that_are_none_are_damage(tmp_path: Path, column: str, cell: str) -> None:
+    path = tmp_path / "m.sqlite"
+    filled(path, 2).close()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(f"UPDATE records SET {column} = CAST({cell} AS BLOB)")
+    with History(path) as history, pytest.raises(MemoryFileError, match="is damaged"):
+        history.top_values() if cell == "x'ff'" else list(history)

@@ -201,3 +201,13 @@ def test_any_reply_is_an_available_action_or_an_error(text: str) -> None:
     assert parsed.value is None or math.isfinite(parsed.value)
     assert len(parsed.rationale.splitlines()) <= 1
     (parsed.action + parsed.rationale).encode()
+
+
+def test_a_reply_without_end_is_read_at_its_beginning() -> None:
+    """What it says there counts, and a million mentions are not looked up one by one."""
+    endless = "search[a lamp] -> 0.5 fine\n" + "click[nothing] " * 1_000_000
+    assert parse(endless).action == "search[a lamp]"
+    with pytest.raises(ReplyError, match="is not available"):
+        parse("click[nothing] " * 1_000_000)
+    with pytest.raises(ReplyError):
+        parse("\ud83d" * 3_000_000)
