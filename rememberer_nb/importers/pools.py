@@ -250,7 +250,7 @@ def _entries(record: Record, origin: str) -> list[tuple[PoolKey, dict[str, Any]]
             for entry in held
         ]
         _bring_up_to_date(record, contents)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         # Metadata may come from a table that someone has edited.
         problem = f"{origin!r} is not what an import leaves: {error!r}"
         raise DataError(problem, field=f"metadata of record {record.record_id}") from error
