@@ -252,7 +252,7 @@ def _entries(record: Record, origin: str) -> list[tuple[PoolKey, dict[str, Any]]
         _bring_up_to_date(record, contents)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         # Metadata may come from a table that someone has edited.
-        problem = f"{origin!r} is not what an import leaves: {error!r}"
+        problem = f"{origin!r} is not what an import leaves"
         raise DataError(problem, field=f"metadata of record {record.record_id}") from error
     return list(zip(keys, contents, strict=True))
 
