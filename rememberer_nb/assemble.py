@@ -37,6 +37,7 @@ from rememberer_nb.llms import LLM, make_llm
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.origin import check_origin, origin_in, origin_of
 from rememberer_nb.rollout import TextEnv, profile_of
+from rememberer_nb.store_file import closed_on_failure
 
 OFFLINE_AGENTS = ("random", "llm_only", "fixed_exemplars", "rememberer")
 DEFAULT_INITIAL = "E0"
@@ -101,7 +102,7 @@ def build_memory(
         capacity=settings.capacity,
         n_tables=2 if settings.rlem.double else 1,
     )
-    try:
+    with closed_on_failure(memory):
         if memory.is_new:
             source = settings.initial or DEFAULT_INITIAL
             records = read_initial(source, settings.env) if records is None else records
@@ -110,9 +111,6 @@ def build_memory(
                 memory.commit()
         elif settings.initial is not None and records is not None:
             check_origin(memory, settings.initial, records)
-    except BaseException:
-        memory.close()
-        raise
     return memory
 
 

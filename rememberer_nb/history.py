@@ -7,13 +7,14 @@ of `ExperienceMemory`, where both have a thing.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from rememberer_nb.elements import Episode, Record, Update
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.store import Store
+from rememberer_nb.store_file import closed_on_failure
 from rememberer_nb.store_format import VALUE_COLUMNS, StoredRecord
 from rememberer_nb.store_head import ORIGIN_KEY, RUN_KEY, Head
 
@@ -25,7 +26,7 @@ ORDERS = {
 }
 
 
-class History:
+class History(AbstractContextManager["History"]):
     """A memory file, to look at.
 
     Parameters
@@ -53,28 +54,16 @@ class History:
     def __init__(self, path: str | Path):
         self.store = Store(path, read_only=True)
         self.path = Path(path)
-        try:
-            with self.store.reading():
-                self.head: Head = self.store.load_head()
-                self.run = self.store.load_note(RUN_KEY)
-                self.origin = self.store.load_note(ORIGIN_KEY)
-        except BaseException:
-            self.store.close()
-            raise
+        with closed_on_failure(self.store), self.store.reading():
+            self.head: Head = self.store.load_head()
+            self.run = self.store.load_note(RUN_KEY)
+            self.origin = self.store.load_note(ORIGIN_KEY)
 
     def close(self) -> None:
         """Close the file."""
         self.store.close()
 
-    def __enter__(self) -> History:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __len__(self) -> int:

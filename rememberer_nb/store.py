@@ -22,7 +22,14 @@ from pathlib import Path
 from rememberer_nb.elements import Episode, Record, Update
 from rememberer_nb.eviction import Neighbour
 from rememberer_nb.locks import WriterLock
-from rememberer_nb.store_file import StoreFile, abandon, connect, pragma
+from rememberer_nb.store_file import (
+    StoreFile,
+    abandon,
+    closed_on_failure,
+    connect,
+    pragma,
+    transaction,
+)
 from rememberer_nb.store_format import (
     FORMAT_VERSION,
     SCHEMA,
@@ -223,22 +230,19 @@ class Store(StoredRows):
                 raise self.error("was made by another process meanwhile; open it again")
             return
         db = file.open_to_write()
-        try:
+        with closed_on_failure(db):
             version = pragma(db, "user_version")
             self._check_head(db, version)
             if version < FORMAT_VERSION:
                 with self._decoding("written"):
                     migrate(db, version)
-        except BaseException:
-            db.close()
-            raise
         self._usable().close()
         self._connection, self._is_fixed = db, False
 
     def _make(self, file: StoreFile, fill: Callable[[sqlite3.Connection], None]) -> None:
         def fill_anew(db: sqlite3.Connection) -> None:
             db.executescript(SCHEMA)
-            with _transaction(db):
+            with transaction(db):
                 write_meta(db, {IDENTITY_KEY: os.urandom(16)})
                 fill(db)
 
@@ -255,7 +259,7 @@ class Store(StoredRows):
                 # At once, so that its log is not laid over the file that has the name now.
                 self.close()
                 raise self.error(_REPLACED)
-        with _transaction(self._db()) as db:
+        with transaction(self._db()) as db:
             if self._file is not None:
                 self._check_head(db, FORMAT_VERSION)
             fill(db)
@@ -286,15 +290,3 @@ def _in_ram() -> sqlite3.Connection:
     db = connect(":memory:")
     db.executescript(SCHEMA)
     return db
-
-
-@contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield db
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise

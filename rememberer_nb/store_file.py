@@ -11,9 +11,10 @@ import contextlib
 import ctypes
 import os
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from rememberer_nb.errors import MemoryFileError
 from rememberer_nb.store_format import APPLICATION_ID, FORMAT_VERSION
@@ -27,6 +28,14 @@ _PASSING = {
     sqlite3.SQLITE_IOERR, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_TOOBIG,
 }  # fmt: skip
+
+
+class Closable(Protocol):
+    """Something to close: a connection, a store, a memory."""
+
+    def close(self) -> object:
+        """Let go of it."""
+        ...
 
 
 class StoreFile:
@@ -117,11 +126,8 @@ class StoreFile:
             db = connect(self.real)
         else:
             db = connect(self.real, "immutable=1" if is_fixed else "mode=ro")
-        try:
+        with closed_on_failure(db):
             self.check_head(db)
-        except BaseException:
-            db.close()
-            raise
         return db, is_fixed
 
     def open_to_write(self) -> sqlite3.Connection:
@@ -129,12 +135,9 @@ class StoreFile:
         self._check_log()
         self._stat = self.real.stat()
         db = connect(self.real)
-        try:
+        with closed_on_failure(db):
             self.check_head(db)
             db.execute("PRAGMA journal_mode = WAL")
-        except BaseException:
-            db.close()
-            raise
         return db
 
     def make(self, fill: Callable[[sqlite3.Connection], None]) -> None:
@@ -226,6 +229,29 @@ def connect(path: str | Path, options: str = "") -> sqlite3.Connection:
         return sqlite3.connect(path, isolation_level=None)
     name = Path(path).absolute().as_uri() + (f"?{options}" if options else "")
     return sqlite3.connect(name, uri=True, isolation_level=None)
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """All that is written inside, or nothing of it."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield db
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def closed_on_failure(opened: Closable) -> Iterator[None]:
+    """What fails inside (Ctrl-C, too) leaves nothing open."""
+    try:
+        yield
+    except BaseException:
+        opened.close()
+        raise
 
 
 def abandon(db: sqlite3.Connection) -> None:

@@ -7,7 +7,7 @@ format what is new
 2      which records a decision looked at (`uses`), the neighbours that eviction by redundancy
        knows, and several sources of one bootstrap (`updates.sources`)
 3      a checksum for each row (one for a record and its action values together), the file's
-       identity, the number of records, and an episode's place in its run
+       identity, and how many records and episodes it holds
 ====== ==========================================================================================
 
 Texts are UTF-8; one that is none (it holds half a surrogate pair) is kept as bytes and read back
@@ -62,7 +62,6 @@ CREATE TABLE updates (
 CREATE INDEX updates_by_value ON updates (record_id, action);
 CREATE TABLE episodes (
     number INTEGER PRIMARY KEY, episode_id TEXT NOT NULL, data BLOB NOT NULL,
-    epoch INTEGER NOT NULL, position INTEGER, task INTEGER NOT NULL, is_success INTEGER NOT NULL,
     checksum INTEGER NOT NULL
 );
 CREATE TABLE neighbours (
@@ -86,7 +85,7 @@ UPDATE_COLUMNS = (
     'update_id, episode_id, step, record_id, action, "table", rewards, gamma, bootstrap_value, '
     "bootstrap_record_id, is_stand_in, target, learning_rate, q_before, q_after, n_visits, sources"
 )
-EPISODE_COLUMNS = "episode_id, data, epoch, position, task, is_success"
+EPISODE_COLUMNS = "episode_id, data"
 USE_COLUMNS = 'record_id, number, step, "rank", total, is_shown'
 
 
@@ -178,12 +177,7 @@ def update_row(update: Update) -> Row:
 
 def episode_row(episode: Episode) -> Row:
     """In the order of `EPISODE_COLUMNS`; its data is compressed JSON."""
-    position = episode.metadata.get("position")
-    return (
-        as_cell(episode.episode_id), zlib.compress(json.dumps(to_data(episode)).encode()),
-        int(episode.epoch), position if isinstance(position, int) else None,
-        int(episode.task.number), int(episode.is_success),
-    )  # fmt: skip
+    return (as_cell(episode.episode_id), zlib.compress(json.dumps(to_data(episode)).encode()))
 
 
 _TEXT, _COUNT, _REAL, _NONE = (str, bytes), (int,), (float,), (type(None),)
@@ -322,7 +316,7 @@ def write_episode(db: sqlite3.Connection, episode: Episode) -> None:
     """Add an episode, and note which records its decisions looked at, and were shown."""
     row = episode_row(episode)
     new = db.execute(
-        f"INSERT INTO episodes ({EPISODE_COLUMNS}, checksum) VALUES ({marks(7)})",
+        f"INSERT INTO episodes ({EPISODE_COLUMNS}, checksum) VALUES ({marks(3)})",
         (*row, checksum(row)),
     )
     for step in episode.steps:

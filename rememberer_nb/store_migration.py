@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sqlite3
 
+from rememberer_nb.store_file import transaction
 from rememberer_nb.store_format import (
     EPISODE_COLUMNS,
     FORMAT_VERSION,
     UPDATE_COLUMNS,
     USE_COLUMNS,
     checksum,
-    episode_row,
     marks,
     read_episode,
     read_meta,
@@ -31,32 +31,16 @@ _NEW_IN_2 = (
         PRIMARY KEY (record_id, number, step, "rank")
     ) WITHOUT ROWID""",
 )
-_NEW_IN_3 = (
-    *(
-        f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0"
-        for table in ("meta", "records", "updates")
-    ),
-    "ALTER TABLE episodes ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE episodes ADD COLUMN position INTEGER",
-    "ALTER TABLE episodes ADD COLUMN task INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE episodes ADD COLUMN is_success INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE episodes ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0",
-)
 
 
 def migrate(db: sqlite3.Connection, version: int) -> None:
     """Bring a database of an older format up to date, in one transaction or not at all."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(db):
         if version < 2:
             _from_1_to_2(db)
         if version < 3:
             _from_2_to_3(db)
         db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-        db.execute("COMMIT")
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
 
 
 def _from_1_to_2(db: sqlite3.Connection) -> None:
@@ -79,29 +63,22 @@ def _from_1_to_2(db: sqlite3.Connection) -> None:
 
 
 def _from_2_to_3(db: sqlite3.Connection) -> None:
-    for statement in _NEW_IN_3:
-        db.execute(statement)
-    numbers = [number for (number,) in db.execute("SELECT number FROM episodes")]
-    for number in numbers:
-        query = "SELECT episode_id, data FROM episodes WHERE number = ?"
-        episode_id, data = db.execute(query, (number,)).fetchone()
-        row = (episode_id, data, *episode_row(read_episode(data))[2:])
-        names = " = ?, ".join(EPISODE_COLUMNS.split(", "))
-        db.execute(
-            f"UPDATE episodes SET {names} = ?, checksum = ? WHERE number = ?",
-            (*row, checksum(row), number),
-        )
+    for table in ("meta", "records", "updates", "episodes"):
+        db.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0")
     sums = [(checksum(stored.row, *stored.values), stored.record_id) for stored in read_records(db)]
     db.executemany("UPDATE records SET checksum = ? WHERE record_id = ?", sums)
     _sum_up(db, "updates", UPDATE_COLUMNS, "update_id")
+    n_episodes = _sum_up(db, "episodes", EPISODE_COLUMNS, "number")
     _sum_up(db, "meta", "key, value", "key")
-    head = Head.parse(read_meta(db, HEAD_KEY), n_records=len(sums), n_episodes=len(numbers))
+    head = Head.parse(read_meta(db, HEAD_KEY), n_records=len(sums), n_episodes=n_episodes)
     if head is not None:
         write_meta(db, {HEAD_KEY: head.to_bytes()})
     write_meta(db, {IDENTITY_KEY: os.urandom(16)})
 
 
-def _sum_up(db: sqlite3.Connection, table: str, columns: str, key: str) -> None:
+def _sum_up(db: sqlite3.Connection, table: str, columns: str, key: str) -> int:
+    """Write the checksum of each row; returns how many there are."""
     rows = db.execute(f"SELECT {key}, {columns} FROM {table}")
     sums = [(checksum(tuple(row)), name) for name, *row in rows]
     db.executemany(f"UPDATE {table} SET checksum = ? WHERE {key} = ?", sums)
+    return len(sums)

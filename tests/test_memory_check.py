@@ -144,7 +144,7 @@ def sign(path: Path) -> None:
             "UPDATE updates SET episode_id = '3' WHERE update_id = 1",
             "update 1 is not what was written",
         ),
-        ("UPDATE episodes SET is_success = 0 WHERE number = 2", "episode '1' is not what was"),
+        ("UPDATE episodes SET episode_id = '7' WHERE number = 2", "episode '7' is not what was"),
         (
             "UPDATE meta SET value = CAST(replace(CAST(value AS TEXT), '\"n_at_refresh\": ', "
             "'\"n_at_refresh\": 1') AS BLOB) WHERE key = 'task:tfidf'",
