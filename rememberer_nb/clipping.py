@@ -10,7 +10,6 @@ from rememberer_nb.metrics import METRICS_MIME
 MAX_TEXT = 100_000
 # Characters of HTML, pictures and the like that a cell may show in all.
 MAX_SHOWN = 10_000_000
-_MAX_LINE = 300
 
 
 class Stream:
@@ -64,16 +63,6 @@ def clip(text: str) -> str:
         return text
     half = MAX_TEXT // 2
     return f"{text[:half]}{_gap(n_left_out)}{text[-half:]}"
-
-
-def one_line(text: str) -> str:
-    """The text on one line, and not a long one.
-
-    >>> one_line("two\\n  lines")
-    'two lines'
-    """
-    line = " ".join(text[: 4 * _MAX_LINE].split())
-    return line if len(line) <= _MAX_LINE else line[:_MAX_LINE] + "..."
 
 
 def clip_error(content: dict[str, Any]) -> None:

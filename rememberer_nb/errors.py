@@ -37,18 +37,11 @@ import reprlib
 from pathlib import Path
 from typing import Any
 
+from rememberer_nb.printable import printable
+
 
 class RemembererError(Exception):
     """The root of the tree: catch this to catch everything above."""
-
-
-def one_line(text: str) -> str:
-    """A message that holds what stood in a file: nothing of it may steer a terminal.
-
-    >>> one_line("a\\nb \\u202e")
-    'a\\\\nb \\\\u202e'
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def shown(value: object) -> str:
@@ -84,7 +77,9 @@ class DataError(RemembererError):
         self.path = None if path is None else Path(path)
         self.field = field
         where = ": ".join(str(part) for part in (path, field) if part is not None)
-        super().__init__(one_line(f"{where}: {problem}" if where else problem))
+        # What stood in a file may steer a terminal, or look like a line of another program.
+        text = printable(f"{where}: {problem}" if where else problem)
+        super().__init__(text.replace("\n", "\\n").replace("\t", "\\t"))
 
 
 class CatalogueError(DataError):

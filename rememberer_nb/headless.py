@@ -23,10 +23,11 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from papermill.log import logger
 
-from rememberer_nb.clipping import Stream, clip_display, clip_error, one_line
+from rememberer_nb.clipping import Stream, clip_display, clip_error
 from rememberer_nb.errors import NotebookError
 from rememberer_nb.metrics import METRICS_MIME
 from rememberer_nb.parameters import checked
+from rememberer_nb.printable import LINE_LIMIT, brief
 
 _CELL_TIMEOUT_S = 600
 # How far behind its kernel the client may be: a kernel prints faster than messages are read.
@@ -191,7 +192,9 @@ def run_notebook(
             progress_bar=is_shown,
         )
     except PapermillExecutionError as error:
-        cause = one_line(error.evalue if error.ename == _DIED else f"{error.ename}: {error.evalue}")
+        cause = brief(
+            error.evalue if error.ename == _DIED else f"{error.ename}: {error.evalue}", LINE_LIMIT
+        )
         raise NotebookError(
             f"{path.name}, cell {error.exec_count}: {cause} (see {output})",
             cell=error.exec_count,
@@ -199,7 +202,7 @@ def run_notebook(
             has_died=error.ename == _DIED,
         ) from error
     except (RuntimeError, NoSuchKernel) as error:
-        cause = f"no kernel could be started: {one_line(str(error))}"
+        cause = f"no kernel could be started: {brief(str(error), LINE_LIMIT)}"
         raise NotebookError(f"{path.name}: {cause}", cause=cause, has_died=True) from error
     return notebook_metrics(notebook)
 

@@ -1,6 +1,6 @@
-"""One writer per memory file: a lock that ends with its process, however that ends.
+"""One writer of a file: a lock that ends with its process, however that ends.
 
-The lock is the operating system's, on a file beside the memory (`NAME-lock`), which says who holds
+The lock is the operating system's, on a file beside the other (`NAME-lock`), which says who holds
 it. A process that is killed gives it up at once; its lock file stays behind and does no harm. A
 child made by `fork` does not hold its parent's lock, and cannot give it up.
 """
@@ -41,7 +41,7 @@ class WriterLock:
 
     Parameters
     ----------
-    path : the memory file; two names of one file are one lock.
+    path : the file, a memory most of the time; two names of one file are one lock.
     wait_s : how long to wait for another writer to finish.
 
     Raises

@@ -13,10 +13,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from rememberer_nb.errors import ConfigError, DataError
+from rememberer_nb.errors import ConfigError, DataError, MemoryFileError
 from rememberer_nb.files import reason, replacing
+from rememberer_nb.locks import WriterLock
 
-LOCK_NAME = ".in-use"
+LOCK_NAME = ".in-use-lock"
 
 
 @contextmanager
@@ -125,19 +126,13 @@ def _clear(folders: list[Path]) -> None:
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
     """Locked by this process: the operating system unlocks it, however the process ends."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(folder / LOCK_NAME)
     try:
-        lock.acquire(blocking=False)
-    except Timeout:
+        lock = WriterLock(folder / ".in-use")
+    except MemoryFileError:
         raise DataError(
             "another process is writing there; give each a folder", path=folder
         ) from None
     try:
         yield
     finally:
-        # Removed while it is held: who has opened it in the meantime sees that it is gone.
-        with suppress(OSError):
-            Path(folder, LOCK_NAME).unlink()
         lock.release()

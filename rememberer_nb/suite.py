@@ -23,13 +23,13 @@ from typing import Any
 import nbformat
 from tqdm.auto import tqdm
 
-from rememberer_nb.clipping import one_line
 from rememberer_nb.config import checked_count
 from rememberer_nb.errors import ConfigError, NotebookError, RemembererError
 from rememberer_nb.experiments import MAX_JOBS, Comparison
 from rememberer_nb.headless import all_outputs, run_notebook
 from rememberer_nb.parameters import checked, fast_parameters, read_notebook
 from rememberer_nb.places import claimed_folder, new_run_folder, write_text
+from rememberer_nb.printable import LINE_LIMIT, brief
 from rememberer_nb.report import (
     NotebookRun,
     default_comparison,
@@ -149,7 +149,7 @@ class _Suite:
         try:
             yield
         except (RemembererError, OSError) as error:
-            text = one_line(str(error))
+            text = brief(str(error), LINE_LIMIT)
             self.problems.append({"name": name, "state": "failed", "cell": None, "error": text})
 
     def finish(self, stop: KeyboardInterrupt | None) -> dict[str, Any]:

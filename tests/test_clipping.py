@@ -8,7 +8,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rememberer_nb.clipping import MAX_SHOWN, MAX_TEXT, Stream, clip, clip_display, one_line
+from rememberer_nb.clipping import MAX_SHOWN, MAX_TEXT, Stream, clip, clip_display
 from rememberer_nb.metrics import METRICS_MIME
 
 
@@ -61,7 +61,3 @@ def test_metrics_are_kept_of_a_display_that_is_too_large() -> None:
         "text/plain": "[an output of 11 characters left out: the cell shows too much]",
         METRICS_MIME: {"a": 1},
     }
-
-
-def test_an_error_is_one_line() -> None:
-    assert one_line("a\n  b" + "c" * 10_000) == "a b" + "c" * 297 + "..."
