@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from rememberer_nb.config import CapacityConfig, RetrievalConfig
+from rememberer_nb.config import CapacityConfig, RetrievalConfig, RlemConfig
 from rememberer_nb.elements import Transition
 from rememberer_nb.errors import ConfigError, MemoryFileError
 from rememberer_nb.memory import ExperienceMemory
@@ -24,6 +24,7 @@ from rememberer_nb.rlem import learn_episode
 from rememberer_nb.store import Store
 from rememberer_nb.store_format import FORMAT_VERSION
 from tests.format1 import write_format_1
+from tests.format2 import write_format_2
 from tests.test_store import filled, hits, teach
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -263,6 +264,33 @@ def test_migrating_tells_what_was_used(tmp_path: Path) -> None:
         assert uses == [memory.uses(record.record_id) for record in memory]
         assert sum(map(len, uses)) > 10
     memory.close()
+
+
+def test_format_2_is_read_as_it_is_and_migrated_by_the_first_commit(tmp_path: Path) -> None:
+    from rememberer_nb.agents import rememberer
+    from rememberer_nb.rollout import train
+    from tests.toy import TOY, ScriptedLLM, ToyEnv, opens_the_right_door
+
+    path = tmp_path / "old.sqlite"
+    rlem = RlemConfig(n_step=1, stand_in="kernel", n_neighbours=2)
+    with ExperienceMemory.open(tmp_path / "now.sqlite") as memory:
+        agent = rememberer(ScriptedLLM(opens_the_right_door), TOY, memory, rlem=rlem)
+        train(ToyEnv(), agent, [0, 1, 2])
+        assert any(update.bootstrap_sources for update in memory.updates())
+        write_format_2(path, memory)
+        expected = [line for line in dump(memory) if not line.startswith('{"memory"')]
+        uses = [memory.uses(record.record_id) for record in memory]
+    before = digest(path)
+    assert check(path)["problems"] == []
+    with ExperienceMemory.open(path) as memory:
+        assert [line for line in dump(memory) if not line.startswith('{"memory"')] == expected
+        assert [memory.uses(record.record_id) for record in memory] == uses
+        assert (version_of(path), digest(path)) == (2, before)
+        memory.commit()
+    assert version_of(path) == FORMAT_VERSION
+    assert check(path)["problems"] == []
+    with ExperienceMemory.open(path) as memory:
+        assert [line for line in dump(memory) if not line.startswith('{"memory"')] == expected
 
 
 def test_a_migration_that_fails_leaves_the_file(
