@@ -47,10 +47,10 @@ lint: $(INSTALLED) ## check style, formatting and spelling
 	$(BIN)/codespell
 
 notebooks: $(INSTALLED) ## run every notebook and rewrite the committed outputs
-	$(BIN)/python -m rememberer_nb.suite refresh
+	$(BIN)/python -m rememberer_nb.teaching.suite refresh
 
 figures: $(INSTALLED) ## rewrite figures/
-	$(BIN)/python -m rememberer_nb.suite figures
+	$(BIN)/python -m rememberer_nb.teaching.suite figures
 
 lock: ## resolve the dependencies afresh and rewrite constraints.txt
 	@$(CHECK_PYTHON)

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from rememberer_nb.checks import MAX_COUNT, check_finite
 from rememberer_nb.errors import ConfigError, DataError, shown
+from rememberer_nb.system.checks import MAX_COUNT, check_finite
 
 Value = TypeVar("Value")
 

@@ -37,7 +37,7 @@ import reprlib
 from pathlib import Path
 from typing import Any
 
-from rememberer_nb.printable import printable
+from rememberer_nb.system.printable import printable
 
 
 class RemembererError(Exception):

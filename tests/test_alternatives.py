@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from rememberer_nb.agents import MemoryExemplars, Situation
+from rememberer_nb.agents.prompting_agent import MemoryExemplars, Situation
 from rememberer_nb.config import (
     CapacityConfig,
     ExemplarConfig,
@@ -17,9 +17,9 @@ from rememberer_nb.config import (
 )
 from rememberer_nb.elements import ActionValue, Hit, Record, Task, Transition
 from rememberer_nb.errors import ConfigError
-from rememberer_nb.exemplars import build_exemplar, visit_bonus
 from rememberer_nb.memory import ExperienceMemory
-from rememberer_nb.rankings import BySimilarity, TwoPhase, make_ranking
+from rememberer_nb.prompting.exemplars import build_exemplar, visit_bonus
+from rememberer_nb.prompting.rankings import BySimilarity, TwoPhase, make_ranking
 from rememberer_nb.rlem import kernel_value, learn_episode
 from tests.toy import TOY
 

@@ -15,10 +15,10 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "rememberer_nb"
 # Which module, or subpackage, may import each of these.
 OWNERS = {
-    "ipywidgets": "rememberer_nb.widgets",
-    "matplotlib": "rememberer_nb.plots",
+    "ipywidgets": "rememberer_nb.display.widgets",
+    "matplotlib": "rememberer_nb.display.plots",
     "openai": "rememberer_nb.llms",
-    "papermill": "rememberer_nb.headless",
+    "papermill": "rememberer_nb.teaching.headless",
 }
 IMPORT_LIMIT_S = 1.0
 
@@ -106,7 +106,10 @@ def test_each_heavy_library_is_imported_in_one_place():
 
 def test_modules_do_not_import_each_other_in_a_circle():
     graph = import_graph(PACKAGE)
-    assert graph["rememberer_nb.prompts"] >= {"rememberer_nb.config", "rememberer_nb.elements"}
+    assert graph["rememberer_nb.prompting.prompts"] >= {
+        "rememberer_nb.config",
+        "rememberer_nb.elements",
+    }
     assert find_cycle(graph) == []
 
 

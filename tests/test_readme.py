@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rememberer_nb.experiments import compare
-from rememberer_nb.report import comparison_numbers, comparison_text, default_comparison
+from rememberer_nb.experiments.comparison import compare
+from rememberer_nb.teaching.report import comparison_numbers, comparison_text, default_comparison
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 

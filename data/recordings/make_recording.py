@@ -14,12 +14,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from rememberer_nb.assemble import Settings, build_agent, build_env
 from rememberer_nb.config import LLMConfig, RolloutConfig
 from rememberer_nb.elements import Episode
 from rememberer_nb.errors import ReplayError
 from rememberer_nb.llms import LLM, RecordingLLM, ReplayLLM, close
-from rememberer_nb.rollout import evaluate
+from rememberer_nb.loop.build import Settings, build_agent, build_env
+from rememberer_nb.loop.rollout import evaluate
 
 PATH = Path(__file__).resolve().parent / "random_weights_shop.jsonl"
 MODEL = "tiny-random-weights.gguf"
@@ -37,8 +37,8 @@ def play(llm: LLM) -> list[Episode]:
 
 def record() -> list[Episode]:
     """Ask the model, and write the file."""
-    from rememberer_nb.llms.llama_cpp import LlamaCppLLM
-    from rememberer_nb.llms.tiny_model import write_tiny_model
+    from rememberer_nb.llms.local.llama_cpp import LlamaCppLLM
+    from rememberer_nb.llms.testing.tiny_model import write_tiny_model
 
     with tempfile.TemporaryDirectory() as folder:
         model = LlamaCppLLM(write_tiny_model(Path(folder, MODEL)), CONFIG)

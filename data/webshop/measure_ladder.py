@@ -12,7 +12,9 @@ import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from rememberer_nb.ceiling import (
+from rememberer_nb.envs.webshop.catalogue import Product
+from rememberer_nb.envs.webshop.goals import Goal
+from rememberer_nb.envs.webshop.oracle import (
     RANKS,
     find_hits,
     keyword_query,
@@ -20,8 +22,6 @@ from rememberer_nb.ceiling import (
     sentence_query,
     shown_simplified,
 )
-from rememberer_nb.envs.webshop.catalogue import Product
-from rememberer_nb.envs.webshop.goals import Goal
 from rememberer_nb.envs.webshop.reward import count_attributes
 from rememberer_nb.envs.webshop.shop import Shop, ShopSource, load_shop
 

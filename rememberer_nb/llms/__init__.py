@@ -17,7 +17,7 @@ from rememberer_nb.errors import ConfigError
 from rememberer_nb.llms.budget import with_budget
 from rememberer_nb.llms.offline import OfflineLLM
 from rememberer_nb.llms.protocol import LLM, make_llm, register_configured_llm
-from rememberer_nb.llms.recorder import RecordingLLM, ReplayLLM
+from rememberer_nb.llms.replay.recorder import RecordingLLM, ReplayLLM
 from rememberer_nb.llms.wrapped import close, interrupt
 
 
@@ -37,7 +37,7 @@ def _offline(detail: str, profile: Profile, config: LLMConfig) -> LLM:
 
 
 def _openai(detail: str, profile: Profile, config: LLMConfig) -> LLM:
-    from rememberer_nb.llms.openai_client import OpenAILLM
+    from rememberer_nb.llms.endpoint.client import OpenAILLM
 
     if detail and config.model not in ("", detail):
         raise ConfigError(f"two models are named: {config.model!r} and {detail!r}")
@@ -45,7 +45,7 @@ def _openai(detail: str, profile: Profile, config: LLMConfig) -> LLM:
 
 
 def _llama_cpp(detail: str, profile: Profile, config: LLMConfig) -> LLM:
-    from rememberer_nb.llms.llama_cpp import LlamaCppLLM
+    from rememberer_nb.llms.local.llama_cpp import LlamaCppLLM
 
     return with_budget(LlamaCppLLM(detail, config), config)
 

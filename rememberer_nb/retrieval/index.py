@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rememberer_nb.retrieval.growing import Growing
+from rememberer_nb.retrieval.fast.growing import Growing
 from rememberer_nb.retrieval.similarity import Probe, Similarity, text_to_compare
 from rememberer_nb.retrieval.tasks import TaskTable
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rememberer_nb.retrieval.growing import Growing
+from rememberer_nb.retrieval.fast.growing import Growing
 
 _NONE = -1
 # The tasks most like the query's, whose records are scored first, and at most so many of these.

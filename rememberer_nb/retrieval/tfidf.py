@@ -21,10 +21,10 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from rememberer_nb.retrieval.growing import Growing
-from rememberer_nb.retrieval.kernels import kernels
-from rememberer_nb.retrieval.plain import Floats, Known, Query, Search
-from rememberer_nb.retrieval.postings import Postings
+from rememberer_nb.retrieval.fast.growing import Growing
+from rememberer_nb.retrieval.fast.kernels import kernels
+from rememberer_nb.retrieval.fast.plain import Floats, Known, Query, Search
+from rememberer_nb.retrieval.fast.postings import Postings
 from rememberer_nb.retrieval.similarity import Term
 from rememberer_nb.retrieval.tasks import Listed
 from rememberer_nb.retrieval.tokens import split_words, tokenize

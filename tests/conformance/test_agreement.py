@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rememberer_nb.agreement import RECORDED, tagger_agreement
+from rememberer_nb.envs.webshop.tagger_agreement import RECORDED, tagger_agreement
 from rememberer_nb.errors import DataError
 
 DEFAULT = "webshop_conformance"

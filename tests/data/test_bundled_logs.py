@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from rememberer_nb.envs.webshop.logs.react import read_react, summarise
 from rememberer_nb.errors import TranscriptError
-from rememberer_nb.importers import read_react, summarise
-from rememberer_nb.resources import data_path
+from rememberer_nb.system.resources import data_path
 
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "webshop"
 MAX_BYTES = 150_000

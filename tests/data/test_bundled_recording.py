@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rememberer_nb.llms.recording import read_recording
-from rememberer_nb.resources import data_path
+from rememberer_nb.llms.replay.recording import read_recording
+from rememberer_nb.system.resources import data_path
 
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "recordings"
 

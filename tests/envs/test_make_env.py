@@ -18,7 +18,7 @@ from rememberer_nb.envs.webshop.profile import WEBSHOP
 from rememberer_nb.envs.wikihow.profile import WIKIHOW
 from rememberer_nb.envs.wikihow.site import load_site
 from rememberer_nb.errors import ConfigError, DataError
-from rememberer_nb.resources import data_path
+from rememberer_nb.system.resources import data_path
 
 
 def test_webshop_by_name_has_a_step_limit_tasks_and_a_profile() -> None:

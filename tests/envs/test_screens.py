@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rememberer_nb.envs.screens import Element, read_screen, screen_actions, with_instruction
-from rememberer_nb.importers.pool_yaml import load_yaml
+from rememberer_nb.memory.pool_yaml import load_yaml
 
 
 def test_lines_by_hand() -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from rememberer_nb.envs.webshop.disk import DiskCatalogue
 from rememberer_nb.envs.webshop.shop import GOAL_KINDS, ShopSource, load_shop
 from rememberer_nb.envs.wikihow.goals import load_tasks
-from rememberer_nb.initial import read_initial
-from rememberer_nb.llms.recording import read_recording
-from rememberer_nb.resources import data_path
+from rememberer_nb.llms.replay.recording import read_recording
+from rememberer_nb.memory.initial import read_initial
+from rememberer_nb.system.resources import data_path
 from tests.fuzz.case import Case, target
 from tests.fuzz.samples import PAGE, fresh_memory, notebook, session_visits
 
@@ -122,8 +122,8 @@ def recording(case: Case) -> None:
 @target
 def comparison(case: Case) -> None:
     """The file of finished seeds."""
-    from rememberer_nb import experiments
-    from rememberer_nb.report import comparison_numbers
+    from rememberer_nb.experiments import comparison as experiments
+    from rememberer_nb.teaching.report import comparison_numbers
 
     wanted, rows = case.samples.comparison, case.samples.seed_rows
     text = case.mutator.json_lines(rows)

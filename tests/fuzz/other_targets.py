@@ -11,9 +11,9 @@ from pathlib import Path
 
 from rememberer_nb.elements import Episode, Prompt, from_data, to_data
 from rememberer_nb.envs.webshop.profile import WEBSHOP
-from rememberer_nb.llms.answers import check_schema, read_answer
-from rememberer_nb.prompts import REPLY_SCHEMA
-from rememberer_nb.replies import parse_reply
+from rememberer_nb.llms.endpoint.answers import check_schema, read_answer
+from rememberer_nb.prompting.prompts import REPLY_SCHEMA
+from rememberer_nb.prompting.replies import parse_reply
 from tests.fuzz.case import Case, target
 from tests.fuzz.samples import ITEM, PAGE, fresh_memory
 
@@ -178,10 +178,10 @@ _SIMILARITIES = (
 def observation(case: Case) -> None:
     """Odd pages and tasks: kept, found again, shown."""
     from rememberer_nb.config import RetrievalConfig
-    from rememberer_nb.importers.shop_pages import Page, available_actions
+    from rememberer_nb.envs.webshop.logs.shop_pages import Page, available_actions
     from rememberer_nb.llms import make_llm
     from rememberer_nb.memory import ExperienceMemory
-    from rememberer_nb.views import to_html
+    from rememberer_nb.memory.views import to_html
 
     page = case.mutator.text(case.rng.choice((PAGE, ITEM)))
     task = case.mutator.text("i want a red lamp\nand price lower than 60.00 dollars")

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rememberer_nb.assemble import Settings
 from rememberer_nb.config import RolloutConfig
 from rememberer_nb.elements import Episode, Transition, to_data
 from rememberer_nb.envs.webshop.builder import build_index
-from rememberer_nb.experiments import Comparison, run_seed
-from rememberer_nb.importers import read_pool, write_pool
-from rememberer_nb.interchange import write_frame
+from rememberer_nb.experiments.comparison import Comparison, run_seed
+from rememberer_nb.loop.build import Settings
 from rememberer_nb.memory import ExperienceMemory
-from rememberer_nb.resources import data_path
+from rememberer_nb.memory.interchange import write_frame
+from rememberer_nb.memory.pools import read_pool, write_pool
 from rememberer_nb.rlem import learn_episode
+from rememberer_nb.system.resources import data_path
 
 PAGE = "Instruction:\na red lamp\n[Back to Search]\nPage 1 (Total results: 2)\n[B01]\nLamp\n$5.0"
 ITEM = "[Back to Search]\n[< Prev]\ncolor [red][[blue]]\nLamp\nPrice: $5.0\n[Buy Now]"
@@ -99,7 +99,7 @@ def notebook(printed: str) -> dict[str, Any]:
 
 
 def _make_memory(folder: Path) -> Episode:
-    from tests.test_store import filled
+    from tests.memory.store.test_store import filled
 
     with filled(folder / "memory.sqlite", 3) as memory:
         learn_episode(memory, "a red lamp", [

@@ -46,7 +46,7 @@ def work(pipe: Connection, scratch: Path, seed: int, cpu_s: float, keep: Path) -
     home.mkdir()
     samples = make_samples(home)
     # Loads papermill and much else, which would count for the case that needs it first.
-    importlib.import_module("rememberer_nb.suite")
+    importlib.import_module("rememberer_nb.teaching.suite")
     for number in (signal.SIGVTALRM, signal.SIGALRM):
         signal.signal(number, _stop)
     warnings.simplefilter("error", RuntimeWarning)

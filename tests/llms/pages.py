@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rememberer_nb.elements import Advice, Exemplar, Prompt
 from rememberer_nb.envs.profile import get_profile
-from rememberer_nb.prompts import build_prompt
+from rememberer_nb.prompting.prompts import build_prompt
 
 SHOP = get_profile("webshop")
 TASK = "i want a soft red desk lamp in size small, and price lower than 30.00 dollars"

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from rememberer_nb.agents import PromptingAgent
+from rememberer_nb.agents.prompting_agent import PromptingAgent
 from rememberer_nb.config import LLMConfig
 from rememberer_nb.elements import Episode, Prompt, Reply
 from rememberer_nb.errors import BudgetError, LLMError, LLMResponseError
 from rememberer_nb.llms import close, make_llm
 from rememberer_nb.llms.budget import Budget, BudgetedLLM, Spent, with_budget
-from rememberer_nb.llms.local_server import completion
-from rememberer_nb.parallel import Slots
-from rememberer_nb.rollout import evaluate
+from rememberer_nb.llms.testing.local_server import completion
+from rememberer_nb.loop.parallel import Slots
+from rememberer_nb.loop.rollout import evaluate
 from tests.llms.conftest import FaultServer, refusal, reply
 from tests.toy import TOY, ScriptedLLM, ToyEnv
 

@@ -206,10 +206,10 @@ def test_inside_a_running_event_loop(stand_in: str) -> None:
     """As in a notebook, whose kernel runs one."""
     import asyncio
 
-    from rememberer_nb.assemble import Settings, build_agent, build_env, build_llm
     from rememberer_nb.config import LLMConfig
-    from rememberer_nb.parallel import Slots
-    from rememberer_nb.rollout import evaluate
+    from rememberer_nb.loop.build import Settings, build_agent, build_env, build_llm
+    from rememberer_nb.loop.parallel import Slots
+    from rememberer_nb.loop.rollout import evaluate
 
     settings = Settings(llm="openai:m", llm_config=LLMConfig(reply_format="text"))
     env = build_env(settings)
@@ -228,7 +228,7 @@ def test_inside_a_running_event_loop(stand_in: str) -> None:
 NOTEBOOK = [
     "import logging; logging.basicConfig(level=logging.DEBUG)",
     "import rememberer_nb as rnb\n"
-    "from rememberer_nb.assemble import build_llm\n"
+    "from rememberer_nb.loop.build import build_llm\n"
     "settings = rnb.Settings(llm='record:calls.jsonl:openai:m')\n"
     "env = rnb.build_env(settings)\n"
     "llm = build_llm(env, settings)\n"

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rememberer_nb.bench_states import StateMaker
-from rememberer_nb.retrieval import RecordIndex, TfidfSimilarity, index, plain, postings, tfidf
-from rememberer_nb.retrieval.kernels import has_compiled
+from rememberer_nb.retrieval import RecordIndex, TfidfSimilarity, index, tfidf
+from rememberer_nb.retrieval.fast import plain, postings
+from rememberer_nb.retrieval.fast.kernels import has_compiled
+from rememberer_nb.testing.bench.states import StateMaker
 
 PATHS = ("plain", "compiled")
 
@@ -24,7 +25,7 @@ def kernels(path: str) -> ModuleType:
     if path == "compiled":
         if not has_compiled():
             pytest.skip("numba is missing: pip install 'rememberer-nb[fast]'")
-        return importlib.import_module("rememberer_nb.retrieval.compiled")
+        return importlib.import_module("rememberer_nb.retrieval.fast.compiled")
     return plain
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from rememberer_nb.history import open_to_look
 from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.memory.history import open_to_look
 from rememberer_nb.retrieval import JaccardSimilarity, LateIndex, RecordIndex, TfidfSimilarity
-from tests.test_store import filled, hits
+from tests.memory.store.test_store import filled, hits
 
 ROWS = [(i, f"task {i % 2}", f"page {i} lamp", i) for i in range(6)]
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rememberer_nb.bench_lcs import draw_screen, plain_dp
-from rememberer_nb.importers import read_pool
+from rememberer_nb.memory.pools import read_pool
 from rememberer_nb.retrieval import LcsSimilarity, make_similarity
 from rememberer_nb.retrieval.lcs import element_classes, element_tags
+from rememberer_nb.testing.bench.lcs import draw_screen, plain_dp
 
 
 def screen(tags: str) -> str:

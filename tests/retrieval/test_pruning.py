@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rememberer_nb.bench_lcs import draw_screen, draw_task
 from rememberer_nb.config import RetrievalConfig
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.retrieval import (
@@ -22,6 +21,7 @@ from rememberer_nb.retrieval import (
     index,
 )
 from rememberer_nb.retrieval.lcs import LcsProbe
+from rememberer_nb.testing.bench.lcs import draw_screen, draw_task
 
 
 class Unbounded:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from rememberer_nb import files
 from rememberer_nb.errors import CatalogueError, shown
+from rememberer_nb.system import files
 
 MAX_ASIN_LENGTH = 10
 DEFAULT_PRICE = 100.0

@@ -41,7 +41,7 @@ from rememberer_nb.envs.webshop.storage import (
     load_array,
 )
 from rememberer_nb.errors import CatalogueError, shown
-from rememberer_nb.files import read_json
+from rememberer_nb.system.files import read_json
 
 ROWS, INSTRUCTIONS, WANTED = "rows.jsonl", "instructions.json", "attribute_counts.json"
 NO_SYNTHETIC_GOALS = -1

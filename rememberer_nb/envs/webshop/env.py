@@ -16,7 +16,7 @@ from rememberer_nb.envs.webshop.profile import WEBSHOP
 from rememberer_nb.envs.webshop.shop import ShopSource, load_shop
 from rememberer_nb.envs.webshop.storage import is_index
 from rememberer_nb.errors import CatalogueError, ConfigError
-from rememberer_nb.resources import data_path
+from rememberer_nb.system.resources import data_path
 
 FOLDER_VARIABLE = "REMEMBERER_WEBSHOP_DIR"
 SEARCH_TEMPLATE = "search[<keywords>]"

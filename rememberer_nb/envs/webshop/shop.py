@@ -13,7 +13,7 @@ from rememberer_nb.envs.webshop.goals import Goal, make_goals
 from rememberer_nb.envs.webshop.nouns import NounTagger, light_nouns
 from rememberer_nb.envs.webshop.stock import MemoryStock, Stock
 from rememberer_nb.errors import ConfigError
-from rememberer_nb.resources import cached_by_files
+from rememberer_nb.system.resources import cached_by_files
 
 GOAL_KINDS = ("human", "synthetic")
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rememberer_nb.errors import CatalogueError
-from rememberer_nb.files import read_json
+from rememberer_nb.system.files import read_json
 
 FORMAT = "rememberer_nb webshop index"
 VERSION = 1

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from rememberer_nb.errors import CatalogueError
-from rememberer_nb.files import open_regular, unpacked
+from rememberer_nb.system.files import open_regular, unpacked
 
 CHUNK_BYTES = 1 << 22
 MAX_VALUE_CHARS = 1 << 26

@@ -12,7 +12,7 @@ from rememberer_nb.envs.wikihow.engine import Engine
 from rememberer_nb.envs.wikihow.goals import Goal, as_tasks, load_tasks
 from rememberer_nb.envs.wikihow.profile import WIKIHOW
 from rememberer_nb.envs.wikihow.site import load_site
-from rememberer_nb.resources import data_path
+from rememberer_nb.system.resources import data_path
 
 INSTRUCTION_PREFIX = "Instruction: "
 

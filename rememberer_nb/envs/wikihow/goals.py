@@ -22,8 +22,8 @@ from rememberer_nb.envs.wikihow.pages import REFERENCES
 from rememberer_nb.envs.wikihow.screens import Page, Screen
 from rememberer_nb.envs.wikihow.site import Site, check_format, load_site
 from rememberer_nb.errors import DataError, shown
-from rememberer_nb.files import read_json
-from rememberer_nb.resources import cached_by_files
+from rememberer_nb.system.files import read_json
+from rememberer_nb.system.resources import cached_by_files
 
 FORMAT = "rememberer_nb/how-to-tasks"
 MAX_GOALS = 5

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from rememberer_nb.errors import DataError, shown
-from rememberer_nb.files import read_json
-from rememberer_nb.resources import cached_by_files
+from rememberer_nb.system.files import read_json
+from rememberer_nb.system.resources import cached_by_files
 
 FORMAT = "rememberer_nb/how-to-site"
 VERSION = 1

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rememberer_nb.config import OfflineConfig
+from rememberer_nb.config.identity import fingerprint
 from rememberer_nb.elements import Prompt, Reply
 from rememberer_nb.errors import ConfigError
-from rememberer_nb.identity import fingerprint
 from rememberer_nb.llms.offline.beliefs import (
     Advised,
     Beliefs,
@@ -27,7 +27,7 @@ from rememberer_nb.llms.offline.beliefs import (
 from rememberer_nb.llms.offline.parse import AdviceLine, Section, parse_section, split_prompt
 from rememberer_nb.llms.offline.webshop import ShopBeliefs
 from rememberer_nb.llms.offline.wikihow import HowToBeliefs
-from rememberer_nb.prompts import estimate_tokens
+from rememberer_nb.prompting.prompts import estimate_tokens
 
 _BELIEFS: dict[str, Beliefs] = {
     beliefs.name: beliefs for beliefs in (ShopBeliefs(), HowToBeliefs())
@@ -96,7 +96,7 @@ class OfflineLLM:
     Examples
     --------
     >>> from rememberer_nb.envs.profile import get_profile
-    >>> from rememberer_nb.prompts import build_prompt
+    >>> from rememberer_nb.prompting.prompts import build_prompt
     >>> prompt = build_prompt(
     ...     get_profile("webshop"), "a red lamp", "[Search]", ["search[<keywords>]"]
     ... )

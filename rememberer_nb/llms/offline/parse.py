@@ -1,6 +1,6 @@
 """From the plain text of a prompt back to its parts; what cannot be parsed is ignored.
 
-The template is that of `rememberer_nb.prompts`. Lines of a page start with a prefix of their own,
+The template is that of `rememberer_nb.prompting.prompts`. Lines of a page start with a prefix of their own,
 so nothing that a page says can pass for a heading.
 """
 
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rememberer_nb.prompts import EXAMPLE_HEADING, NOT_TRIED, NOW_HEADING, PAGE_PREFIX
+from rememberer_nb.prompting.prompts import EXAMPLE_HEADING, NOT_TRIED, NOW_HEADING, PAGE_PREFIX
 
 _BAR = PAGE_PREFIX.rstrip()
 _VALUE = re.compile(rf" -> ({re.escape(NOT_TRIED)}|[-+]?\d+(?:\.\d+)?)(?=\s|$)")

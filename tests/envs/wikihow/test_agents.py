@@ -6,10 +6,10 @@ import dataclasses
 
 import pytest
 
-from rememberer_nb.assemble import OFFLINE_AGENTS, Settings, build_agent, build_env, build_memory
 from rememberer_nb.config import RolloutConfig
 from rememberer_nb.envs.tasks import task_numbers
-from rememberer_nb.rollout import evaluate, run_episode, train
+from rememberer_nb.loop.build import OFFLINE_AGENTS, Settings, build_agent, build_env, build_memory
+from rememberer_nb.loop.rollout import evaluate, run_episode, train
 
 SETTINGS = Settings(env="wikihow")
 DEVELOPMENT = range(90, 96)

@@ -15,7 +15,7 @@ from rememberer_nb.envs.wikihow.env import WikiHowEnv
 from rememberer_nb.envs.wikihow.profile import WIKIHOW, page_type
 from rememberer_nb.envs.wikihow.screens import Place
 from rememberer_nb.errors import ReplyError
-from rememberer_nb.replies import parse_reply
+from rememberer_nb.prompting.replies import parse_reply
 
 AVAILABLE = ("INPUT(2, <text>)", "CLICK(0)", "CLICK(12)", "SCROLL(DOWN)", "GOBACK")
 

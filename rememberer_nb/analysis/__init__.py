@@ -1,0 +1,1 @@
+"""What recorded episodes and memories say, with intervals."""

@@ -1,0 +1,3 @@
+"""The command `rememberer-nb`, a module per group of commands."""
+
+from rememberer_nb.cli.main import main as main

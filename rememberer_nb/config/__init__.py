@@ -1,0 +1,3 @@
+"""Settings: one frozen class per stage; every default with its unit and its source."""
+
+from rememberer_nb.config.settings import *  # noqa: F403

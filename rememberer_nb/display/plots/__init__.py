@@ -1,0 +1,37 @@
+"""Figures: each function takes data and Axes and returns the Axes, for titles and more.
+
+Without Axes a function makes its own. Colours are Okabe and Ito's, which colour-blind readers can
+tell apart; marks, dashes or words repeat what a colour says. Axes without data say so instead of
+staying blank; tables without the needed columns are a `ConfigError`.
+"""
+
+from rememberer_nb.display.plots.base import PALETTE
+from rememberer_nb.display.plots.decisions import (
+    choice_probabilities,
+    lambda_curve,
+    n_step_targets,
+    similarity_matrix,
+)
+from rememberer_nb.display.plots.memory import memory_growth, q_histogram, q_history, q_values
+from rememberer_nb.display.plots.results import (
+    agent_comparison,
+    learning_curve,
+    paired_differences,
+    save_comparison,
+)
+
+__all__ = [
+    "PALETTE",
+    "agent_comparison",
+    "choice_probabilities",
+    "lambda_curve",
+    "learning_curve",
+    "memory_growth",
+    "n_step_targets",
+    "paired_differences",
+    "q_histogram",
+    "q_history",
+    "q_values",
+    "save_comparison",
+    "similarity_matrix",
+]

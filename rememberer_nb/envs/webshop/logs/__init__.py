@@ -1,0 +1,1 @@
+"""Logged episodes of the web shop: transcripts and recorded sessions."""

@@ -1,0 +1,95 @@
+"""Scripted visitors of the how-to site: yardsticks between guessing and knowing.
+
+They take the place of an agent in `run_episode` and `evaluate`, as the shop's `shoppers` do. None
+of them uses an LLM or a memory; `OracleVisitor` reads the goals, which no agent may.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rememberer_nb.config import RlemConfig
+from rememberer_nb.elements import Decision
+from rememberer_nb.envs.screens import read_screen
+from rememberer_nb.envs.wikihow.oracle import shortest_path
+from rememberer_nb.envs.wikihow.profile import page_type
+from rememberer_nb.retrieval.instructions import current_instruction
+
+if TYPE_CHECKING:
+    from rememberer_nb.agents.prompting_agent import Situation, StepRandom
+    from rememberer_nb.envs.wikihow.env import WikiHowEnv
+
+_TEXT = "<text>"
+_TITLE = re.compile(r"How to ", re.IGNORECASE)
+
+
+class _Scripted:
+    """What `run_episode` asks of an agent, without LLM and memory."""
+
+    name = ""
+    memory = None
+
+    def __init__(self) -> None:
+        self.rlem = RlemConfig()
+
+    def describe(self) -> Mapping[str, Any]:
+        """Its name: everything else is in its class."""
+        return {"name": self.name}
+
+
+class FirstHitVisitor(_Scripted):
+    """Types the instruction in force as it stands, opens the first article found, and reads on.
+
+    >>> from rememberer_nb import make_env, run_episode
+    >>> episode = run_episode(make_env("wikihow"), FirstHitVisitor(), 91)
+    >>> [step.page_type for step in episode.steps][:2]
+    ['start', 'results']
+    """
+
+    name = "first_hit"
+
+    def decide(self, situation: Situation, random: StepRandom) -> Decision:
+        """Choose an action."""
+        actions = situation.available_actions
+        wish = current_instruction(situation.task.text, situation.observation)
+        field = next((action for action in actions if _TEXT in action), None)
+        typed = "" if field is None else field.replace(_TEXT, wish)
+        if page_type(situation.observation) == "results":
+            return Decision(_first_hit(situation) or "GOBACK")
+        if typed and typed not in situation.last_actions:
+            return Decision(typed)
+        return Decision("SCROLL(DOWN)" if "SCROLL(DOWN)" in actions else "GOBACK")
+
+
+def _first_hit(situation: Situation) -> str | None:
+    """A click on the first article of a results page."""
+    titles = (e for e in read_screen(situation.observation) if _TITLE.match(e.text))
+    clicks = (f"CLICK({e.number})" for e in titles if not e.takes_text)
+    return next((click for click in clicks if click in situation.available_actions), None)
+
+
+class OracleVisitor(_Scripted):
+    """Knows the goals: takes a shortest way through the task.
+
+    >>> from rememberer_nb import make_env, run_episode
+    >>> env = make_env("wikihow")
+    >>> episode = run_episode(env, OracleVisitor(env.unwrapped), 93)
+    >>> episode.is_success, len(episode.steps)
+    (True, 3)
+    """
+
+    name = "oracle"
+
+    def __init__(self, env: WikiHowEnv):
+        super().__init__()
+        self.env = env
+        self._ways: dict[int, tuple[str, ...]] = {}
+
+    def decide(self, situation: Situation, random: StepRandom) -> Decision:
+        """Choose an action."""
+        number = situation.task.number
+        if number not in self._ways:
+            self._ways[number] = shortest_path(self.env, number)
+        return Decision(self._ways[number][len(situation.last_actions)])

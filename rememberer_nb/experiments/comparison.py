@@ -1,0 +1,288 @@
+"""The comparison that always stands beside Rememberer: baselines and controls, over seeds.
+
+One seed is one unit of work: two trainings (from the initial memory and from an empty one), then
+every condition on the same test tasks with the same seeds, so that differences are paired. Finished
+seeds are kept in a file and not run again; seeds run in parallel through joblib.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+from collections.abc import Generator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from tqdm.auto import tqdm
+
+from rememberer_nb.agents.prompting_agent import Agent, describe_agent
+from rememberer_nb.analysis.metrics import METRICS, episode_metrics
+from rememberer_nb.config import checked_count
+from rememberer_nb.config.identity import differences, fingerprint, plain
+from rememberer_nb.elements import Episode, to_data
+from rememberer_nb.errors import DataError, WorkerError
+from rememberer_nb.llms import close
+from rememberer_nb.loop.build import Settings, build_agent, build_env, build_llm, build_memory
+from rememberer_nb.loop.rollout import TextEnv, evaluate, train
+from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.system.files import reason
+from rememberer_nb.system.places import write_text
+from rememberer_nb.system.stopping import end_with_parent
+
+# A slip of the finger is refused rather than tried.
+MAX_SEEDS = 100_000
+MAX_JOBS = 1024
+
+CONDITIONS = {
+    "random": "draws from the available actions",
+    "llm_only": "the LLM without exemplars",
+    "fixed_exemplars": "two exemplars drawn once from the initial memory",
+    "frozen_memory": "retrieves from the initial memory, which never learns",
+    "rememberer": "the initial memory, then trained",
+    "rememberer_from_empty": "an empty memory, then trained",
+    "shuffled_values": "the trained memory with its values dealt out anew",
+}
+
+PAIRS = (
+    ("rememberer", "llm_only"),
+    ("rememberer", "fixed_exemplars"),
+    ("rememberer", "frozen_memory"),
+    ("rememberer", "shuffled_values"),
+    ("rememberer_from_empty", "llm_only"),
+    ("frozen_memory", "llm_only"),
+    ("fixed_exemplars", "llm_only"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What is compared: settings, training and test tasks (numbers), seeds."""
+
+    settings: Settings
+    train_tasks: tuple[int, ...]
+    test_tasks: tuple[int, ...]
+    seeds: tuple[int, ...]
+
+
+def run_seed(comparison: Comparison, seed: int) -> dict[str, Any]:
+    """All conditions for one seed.
+
+    Returns
+    -------
+    dict
+        "seed"; "test": a row of metrics per condition; "training": per trained condition and epoch
+        a row of metrics on the training tasks, while learning; "n_records" per trained condition.
+    """
+    env = build_env(comparison.settings)
+    settings = comparison.settings
+    empty = dataclasses.replace(settings, initial="empty")
+    with_initial, curve = _train(env, comparison, settings, "rememberer", seed)
+    from_empty, curve_empty = _train(env, comparison, empty, "rememberer_from_empty", seed)
+    shuffled = with_initial.shuffled(np.random.default_rng(np.random.SeedSequence((seed, 1))))
+    memories = {
+        "frozen_memory": build_memory(settings),
+        "rememberer": with_initial,
+        "rememberer_from_empty": from_empty,
+        "shuffled_values": shuffled,
+    }
+    rows = []
+    for condition in CONDITIONS:
+        agent = _agent(condition, env, settings, memories.get(condition), seed)
+        episodes = evaluate(env, agent, comparison.test_tasks, seed=seed)
+        rows.append({"agent": condition, "seed": seed, **episode_metrics(episodes)})
+    sizes = {name: len(memories[name]) for name in ("rememberer", "rememberer_from_empty")}
+    return {"seed": seed, "test": rows, "training": curve + curve_empty, "n_records": sizes}
+
+
+def _agent(
+    condition: str,
+    env: TextEnv,
+    settings: Settings,
+    memory: ExperienceMemory | None,
+    seed: int,
+) -> Agent:
+    name = condition if memory is None else "rememberer"
+    return build_agent(name, env, settings, memory=memory, seed=seed)
+
+
+def _train(
+    env: TextEnv, comparison: Comparison, settings: Settings, condition: str, seed: int
+) -> tuple[ExperienceMemory, list[dict[str, Any]]]:
+    memory = build_memory(settings)
+    agent = build_agent("rememberer", env, settings, memory=memory, seed=seed)
+    episodes = train(
+        env,
+        agent,
+        comparison.train_tasks,
+        seed=seed,
+        config=settings.rollout,
+        keep_episodes=False,
+    )
+    return memory, epoch_rows(episodes, agent=condition, seed=seed)
+
+
+def epoch_rows(episodes: Sequence[Episode], **labels: Any) -> list[dict[str, Any]]:
+    """A row of metrics per epoch, with the given labels."""
+    epochs = sorted({episode.epoch for episode in episodes})
+    return [
+        {**labels, "epoch": e, **episode_metrics([x for x in episodes if x.epoch == e])}
+        for e in epochs
+    ]
+
+
+def compare(
+    comparison: Comparison,
+    *,
+    path: Path | None = None,
+    n_jobs: int = 1,
+    is_shown: bool = True,
+) -> list[dict[str, Any]]:
+    """Run all seeds; results in order of the seeds.
+
+    Parameters
+    ----------
+    path : a JSON Lines file of finished seeds. What is in it is not run again, provided that it
+        belongs to the same comparison; anything else in it is a `DataError`.
+    n_jobs : processes; the results do not depend on it.
+    is_shown : whether to show a progress bar.
+    """
+    n_jobs = checked_count("--jobs", n_jobs, 1, MAX_JOBS)
+    done = _read_done(path, comparison) if path is not None else {}
+    waiting = [seed for seed in comparison.seeds if seed not in done]
+    with closing(_run_seeds(comparison, waiting, n_jobs)) as results:
+        bar = tqdm(results, total=len(waiting), desc="compare", unit="seed", disable=not is_shown)
+        for result in bar:
+            done[result["seed"]] = result
+            if path is not None:
+                _append(path, result)
+    return [done[seed] for seed in comparison.seeds]
+
+
+def _head(comparison: Comparison) -> dict[str, Any]:
+    """What every finished seed depends on: the settings, and what is behind their names now."""
+    settings = comparison.settings
+    env = build_env(settings)
+    llm = build_llm(env, settings)
+    try:
+        agent = build_agent("rememberer", env, settings, llm=llm)
+        described = describe_agent(agent)
+    finally:
+        close(llm)
+    tasks = [env.unwrapped.tasks[n].text for n in comparison.train_tasks + comparison.test_tasks]
+    identity = {
+        "agent": described,
+        "initial": fingerprint(list(agent.memory or ())),
+        "task_texts": fingerprint(tasks),
+    }
+    return dict(plain({"comparison": {**to_data(comparison), "seeds": None}, "identity": identity}))
+
+
+def _run_seeds(
+    comparison: Comparison, seeds: Sequence[int], n_jobs: int
+) -> Generator[dict[str, Any], None, None]:
+    """The seeds' results as they are finished; closing it ends the workers at once."""
+    pool = joblib.Parallel(
+        n_jobs=max(1, min(n_jobs, len(seeds))),
+        return_as="generator_unordered",
+        initializer=end_with_parent,
+        initargs=(os.getpid(),),
+    )
+    results = pool(joblib.delayed(run_seed)(comparison, seed) for seed in seeds)
+    try:
+        yield from results
+    except BrokenProcessPool as error:
+        raise WorkerError(
+            "a worker process was killed, perhaps for want of memory; --jobs 1 needs none"
+        ) from error
+
+
+def _append(path: Path, result: dict[str, Any]) -> None:
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(result) + "\n")
+    except OSError as error:
+        raise DataError(f"cannot be written: {reason(error)}", path=path) from error
+
+
+def _read_done(path: Path, comparison: Comparison) -> dict[int, dict[str, Any]]:
+    head = _head(comparison)
+    if not path.exists():
+        write_text(path, json.dumps(head) + "\n")
+        return {}
+    try:
+        whole, _, cut_off = path.read_bytes().rpartition(b"\n")
+    except OSError as error:
+        raise DataError(f"cannot be read: {reason(error)}", path=path) from error
+    lines = whole.split(b"\n")
+    first, *rows = [_parse(line, path, number) for number, line in enumerate(lines, start=1)]
+    if first != head:
+        if not (isinstance(first, dict) and "comparison" in first):
+            raise DataError("is no file of finished seeds", path=path)
+        found = differences(first, head)
+        raise DataError(
+            "belongs to a comparison with other settings or tasks: " + "; ".join(found[:3]),
+            path=path,
+        )
+    done = {}
+    for number, row in enumerate(rows, start=2):
+        if not _is_finished(row):
+            raise DataError(
+                'expected a finished seed: "seed", "test" with a row of numbers per condition, '
+                f'"training" and "n_records"; got {lines[number - 1].decode()[:60]}',
+                path=path,
+                field=f"line {number}",
+            )
+        done[row["seed"]] = row
+    if cut_off:
+        # A run was stopped while it wrote: that seed is run again.
+        write_text(path, whole.decode() + "\n")
+    return done
+
+
+def _parse(line: bytes, path: Path, number: int) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        problem = f"expected JSON in UTF-8: {error}"
+        raise DataError(problem, path=path, field=f"line {number}") from error
+
+
+def _is_finished(row: Any) -> bool:
+    """Whether it is what `run_seed` returns."""
+    if not isinstance(row, dict) or not _is_count(row.get("seed")):
+        return False
+    test, training, sizes = (row.get(key) for key in ("test", "training", "n_records"))
+    return (
+        isinstance(test, list)
+        and isinstance(training, list)
+        and isinstance(sizes, dict)
+        and all(_is_row(each, row["seed"]) for each in test + training)
+        and [each["agent"] for each in test] == list(CONDITIONS)
+        and bool(training)
+        and all(_is_count(each.get("epoch")) for each in training)
+        and all(map(_is_count, sizes.values()))
+    )
+
+
+def _is_row(row: Any, seed: int) -> bool:
+    return (
+        isinstance(row, dict)
+        and isinstance(row.get("agent"), str)
+        and row.get("seed") == seed
+        and all(_is_number(row.get(metric)) for metric in METRICS)
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0

@@ -1,0 +1,1 @@
+"""Answers recorded once and replayed for nothing."""

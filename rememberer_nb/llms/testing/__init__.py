@@ -1,0 +1,1 @@
+"""Servers and models small enough for a test."""

@@ -1,0 +1,1 @@
+"""The loop: one episode, training, evaluation."""

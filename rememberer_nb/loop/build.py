@@ -1,0 +1,198 @@
+"""From names to parts that work together: environment, LLM, memory, agent.
+
+The command line, the notebooks and the experiments all build their agents here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rememberer_nb.agents.prompting_agent import (
+    Agent,
+    FixedExemplars,
+    PromptingAgent,
+    RandomAgent,
+    rememberer,
+)
+from rememberer_nb.agents.react import LLM_AGENTS, build_llm_agent
+from rememberer_nb.config import (
+    CapacityConfig,
+    ExemplarConfig,
+    LLMConfig,
+    PromptConfig,
+    RetrievalConfig,
+    RlemConfig,
+    RolloutConfig,
+)
+from rememberer_nb.elements import Record
+from rememberer_nb.envs import make_env
+from rememberer_nb.errors import ConfigError
+from rememberer_nb.llms import LLM, make_llm
+from rememberer_nb.loop.rollout import TextEnv, profile_of
+from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.memory.initial import NAMES, read_initial
+from rememberer_nb.memory.origin import check_origin, origin_in, origin_of
+from rememberer_nb.memory.store.file import closed_on_failure
+from rememberer_nb.prompting.exemplars import fixed_exemplars
+
+OFFLINE_AGENTS = ("random", "llm_only", "fixed_exemplars", "rememberer")
+DEFAULT_INITIAL = "E0"
+AGENTS = (*OFFLINE_AGENTS, *LLM_AGENTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a run depends on but its seed and its tasks.
+
+    `initial` is what a new memory starts from; None stands for E0, and for whatever the memory of
+    a file has started from.
+
+    >>> Settings().env, Settings().llm
+    ('webshop', 'offline')
+    """
+
+    env: str = "webshop"
+    llm: str = "offline"
+    initial: str | None = None
+    retrieval: RetrievalConfig = field(default_factory=RetrievalConfig)
+    rlem: RlemConfig = field(default_factory=RlemConfig)
+    exemplar: ExemplarConfig = field(default_factory=ExemplarConfig)
+    prompt: PromptConfig = field(default_factory=PromptConfig)
+    capacity: CapacityConfig = field(default_factory=CapacityConfig)
+    rollout: RolloutConfig = field(default_factory=RolloutConfig)
+    llm_config: LLMConfig = field(default_factory=LLMConfig)
+
+
+def build_env(settings: Settings) -> Any:
+    """The environment, with its step limit."""
+    return make_env(settings.env, max_steps=settings.rollout.max_steps)
+
+
+def build_memory(
+    settings: Settings,
+    path: str | Path | None = None,
+    *,
+    must_exist: bool = False,
+    read_only: bool = False,
+) -> ExperienceMemory:
+    """The memory in a file, or a new one in RAM; a new one starts from `settings.initial`.
+
+    New is a memory to which nothing was ever committed. What it starts from is its first commit,
+    with a note of what that is (`ExperienceMemory.origin`); if it is `read_only`, that stays in
+    RAM. One that is not new keeps what it has.
+
+    Raises
+    ------
+    ConfigError
+        There is no such initial memory, or the file has started from another one.
+    """
+    records: tuple[Record, ...] | None = None
+    if settings.initial is not None or path is None or not Path(path).exists():
+        # Before a file is made.
+        records = read_initial(settings.initial or DEFAULT_INITIAL, settings.env)
+    memory = ExperienceMemory.open(
+        path,
+        must_exist=must_exist,
+        read_only=read_only,
+        retrieval=settings.retrieval,
+        capacity=settings.capacity,
+        n_tables=2 if settings.rlem.double else 1,
+    )
+    with closed_on_failure(memory):
+        if memory.is_new:
+            source = settings.initial or DEFAULT_INITIAL
+            records = read_initial(source, settings.env) if records is None else records
+            memory.begin(records, origin_of(source, records))
+            if not read_only:
+                memory.commit()
+        elif settings.initial is not None and records is not None:
+            check_origin(memory, settings.initial, records)
+    return memory
+
+
+def initial_name(settings: Settings, memory: ExperienceMemory | None = None) -> str:
+    """The initial memory that a run depends on: the memory's own, if that is known.
+
+    >>> initial_name(Settings()), initial_name(Settings(initial="E1"))
+    ('E0', 'E1')
+    """
+    origin = None if memory is None else memory.origin
+    if origin is None and settings.initial is None and memory is not None:
+        origin = origin_in(memory)
+    return settings.initial or DEFAULT_INITIAL if origin is None else str(origin["name"])
+
+
+def build_llm(env: TextEnv, settings: Settings) -> LLM:
+    """The LLM that the settings name; `llms.close` it when done."""
+    return make_llm(settings.llm, profile=profile_of(env), config=settings.llm_config)
+
+
+def build_agent(
+    name: str,
+    env: TextEnv,
+    settings: Settings | None = None,
+    *,
+    memory: ExperienceMemory | None = None,
+    seed: int = 0,
+    llm: LLM | None = None,
+) -> Agent:
+    """An agent by name.
+
+    Parameters
+    ----------
+    name : one of `AGENTS`; those beyond `OFFLINE_AGENTS` need a language model.
+    memory : what the agent retrieves from and learns in, if it does; by default a new one.
+    seed : draws the exemplars of "fixed_exemplars" from the initial records.
+    llm : shared by several agents (its budget, what it found out of the server); by default a new
+        one, from `settings`.
+    """
+    settings = settings or Settings()
+    profile = profile_of(env)
+    if name == "random":
+        return RandomAgent(profile)
+    if name not in AGENTS:
+        raise ConfigError(f"no agent is named {name!r}; known: {', '.join(AGENTS)}")
+    llm = llm or build_llm(env, settings)
+    if name == "rememberer":
+        held = build_memory(settings) if memory is None else memory
+        return rememberer(
+            llm,
+            profile,
+            held,
+            retrieval=settings.retrieval,
+            exemplar=settings.exemplar,
+            rlem=settings.rlem,
+            prompt=settings.prompt,
+        )
+    if name in LLM_AGENTS:
+        return build_llm_agent(
+            name,
+            llm,
+            profile,
+            build_memory(settings) if memory is None else memory,
+            _demonstrations(settings, memory),
+            retrieval=settings.retrieval,
+            exemplar=settings.exemplar,
+            rlem=settings.rlem,
+            prompt=settings.prompt,
+        )
+    source = None
+    if name == "fixed_exemplars":
+        records = _demonstrations(settings, memory)
+        rng = np.random.default_rng(np.random.SeedSequence((seed, 0)))
+        n_exemplars = settings.retrieval.n_exemplars
+        source = FixedExemplars(
+            fixed_exemplars(records, n_exemplars, profile, rng, settings.exemplar)
+        )
+    return PromptingAgent(name, llm, profile, source, prompt=settings.prompt)
+
+
+def _demonstrations(settings: Settings, memory: ExperienceMemory | None) -> tuple[Record, ...]:
+    """Initial records as such: those named, else those that the memory started from."""
+    name = initial_name(settings, memory)
+    source = settings.initial or (name if name in NAMES else DEFAULT_INITIAL)
+    return read_initial(source, settings.env)

@@ -1,0 +1,3 @@
+"""One SQLite file per memory."""
+
+from rememberer_nb.memory.store.store import Store as Store

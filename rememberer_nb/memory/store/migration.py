@@ -1,0 +1,84 @@
+"""Older formats of the memory file, brought up to date; `store_format` lists them."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+
+from rememberer_nb.memory.store.file import transaction
+from rememberer_nb.memory.store.format import (
+    EPISODE_COLUMNS,
+    FORMAT_VERSION,
+    UPDATE_COLUMNS,
+    USE_COLUMNS,
+    checksum,
+    marks,
+    read_episode,
+    read_meta,
+    read_records,
+    write_meta,
+)
+from rememberer_nb.memory.store.head import HEAD_KEY, IDENTITY_KEY, Head
+
+_NEW_IN_2 = (
+    "ALTER TABLE updates ADD COLUMN sources TEXT NOT NULL DEFAULT '[]'",
+    """CREATE TABLE neighbours (
+        record_id INTEGER PRIMARY KEY, similarity REAL NOT NULL, other INTEGER NOT NULL
+    )""",
+    """CREATE TABLE uses (
+        record_id INTEGER NOT NULL, number INTEGER NOT NULL, step INTEGER NOT NULL,
+        "rank" INTEGER NOT NULL, total REAL NOT NULL, is_shown INTEGER NOT NULL,
+        PRIMARY KEY (record_id, number, step, "rank")
+    ) WITHOUT ROWID""",
+)
+
+
+def migrate(db: sqlite3.Connection, version: int) -> None:
+    """Bring a database of an older format up to date, in one transaction or not at all."""
+    with transaction(db):
+        if version < 2:
+            _from_1_to_2(db)
+        if version < 3:
+            _from_2_to_3(db)
+        db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+
+
+def _from_1_to_2(db: sqlite3.Connection) -> None:
+    names = [name for (name,) in db.execute("SELECT name FROM pragma_table_info('records')")]
+    if "metadata" not in names:
+        db.execute("ALTER TABLE records ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}'")
+    for statement in _NEW_IN_2:
+        db.execute(statement)
+    for number, data in db.execute("SELECT number, data FROM episodes").fetchall():
+        for step in read_episode(data).steps:
+            shown = {exemplar.record_id for exemplar in step.decision.exemplars}
+            db.executemany(
+                f"INSERT INTO uses ({USE_COLUMNS}) VALUES ({marks(6)})",
+                [
+                    (h.record.record_id, number, step.index, h.rank, h.total,
+                     h.record.record_id in shown)
+                    for h in step.decision.hits
+                ],
+            )  # fmt: skip
+
+
+def _from_2_to_3(db: sqlite3.Connection) -> None:
+    for table in ("meta", "records", "updates", "episodes"):
+        db.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0")
+    sums = [(checksum(stored.row, *stored.values), stored.record_id) for stored in read_records(db)]
+    db.executemany("UPDATE records SET checksum = ? WHERE record_id = ?", sums)
+    _sum_up(db, "updates", UPDATE_COLUMNS, "update_id")
+    n_episodes = _sum_up(db, "episodes", EPISODE_COLUMNS, "number")
+    _sum_up(db, "meta", "key, value", "key")
+    head = Head.parse(read_meta(db, HEAD_KEY), n_records=len(sums), n_episodes=n_episodes)
+    if head is not None:
+        write_meta(db, {HEAD_KEY: head.to_bytes()})
+    write_meta(db, {IDENTITY_KEY: os.urandom(16)})
+
+
+def _sum_up(db: sqlite3.Connection, table: str, columns: str, key: str) -> int:
+    """Write the checksum of each row; returns how many there are."""
+    rows = db.execute(f"SELECT {key}, {columns} FROM {table}")
+    sums = [(checksum(tuple(row)), name) for name, *row in rows]
+    db.executemany(f"UPDATE {table} SET checksum = ? WHERE {key} = ?", sums)
+    return len(sums)

@@ -1,0 +1,1 @@
+"""What only large memories need: postings, and kernels in NumPy and compiled."""

@@ -1,0 +1,1 @@
+"""The machine around the package: files, locks, places to write, signals, terminals."""

@@ -1,0 +1,261 @@
+"""What a run leaves for people: the comparison table, HTML pages, an index, figures."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rememberer_nb.analysis.metrics import paired_differences, plain_rows, summary_table
+from rememberer_nb.config import checked_count
+from rememberer_nb.envs.tasks import task_numbers
+from rememberer_nb.errors import DataError
+from rememberer_nb.experiments.comparison import CONDITIONS, MAX_SEEDS, PAIRS, Comparison, compare
+from rememberer_nb.loop.build import Settings, build_env
+from rememberer_nb.system.files import reason
+from rememberer_nb.system.places import write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+_PLACES = {"webshop": "bundled shop", "wikihow": "bundled how-to site"}
+
+
+def default_comparison(n_seeds: int = 12, env: str = "webshop") -> Comparison:
+    """Three epochs on S0, then the test tasks, in a bundled environment with the offline LLM."""
+    n_seeds = checked_count("--n-seeds", n_seeds, 1, MAX_SEEDS)
+    settings = Settings(env=env, initial="E0")
+    n_tasks = len(build_env(settings).unwrapped.tasks)
+    return Comparison(
+        settings=settings,
+        train_tasks=task_numbers("S0", n_tasks, settings.env),
+        test_tasks=task_numbers("test", n_tasks, settings.env),
+        seeds=tuple(range(n_seeds)),
+    )
+
+
+def run_comparison(
+    folder: Path, comparison: Comparison, *, n_jobs: int, is_shown: bool = True
+) -> tuple[dict[str, Any], str]:
+    """Compare the agents; returns the numbers and a text table, for `write_comparison`.
+
+    Finished seeds are kept in comparison.jsonl in the folder: with the same comparison it goes on
+    from there.
+    """
+    results = compare(
+        comparison, path=folder / "comparison.jsonl", n_jobs=n_jobs, is_shown=is_shown
+    )
+    numbers = comparison_numbers(results)
+    return numbers, comparison_text(numbers, comparison)
+
+
+def write_comparison(folder: Path, numbers: dict[str, Any], text: str) -> None:
+    """Write comparison.json, comparison.txt and figures/comparison*.png to a run's folder."""
+    write_text(folder / "comparison.json", json.dumps(numbers, indent=1))
+    _write_comparison(numbers, text, folder / "comparison.txt", folder / "figures")
+
+
+def _write_comparison(numbers: dict[str, Any], text: str, table: Path, folder: Path) -> list[Path]:
+    from rememberer_nb.display import plots
+
+    write_text(table, f"{text}\n")
+    try:
+        drawn = plots.save_comparison(
+            numbers["summary"], numbers["differences"], numbers["training"], folder
+        )
+    except OSError as error:
+        raise DataError(f"cannot be written: {reason(error)}", path=folder) from error
+    return [table, *drawn]
+
+
+def comparison_numbers(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Summary, paired differences and training curves as plain rows."""
+    rows = [row for result in results for row in result["test"]]
+    training = [row for result in results for row in result["training"]]
+    return {
+        "summary": plain_rows(summary_table(rows)),
+        "differences": plain_rows(paired_differences(rows, PAIRS)),
+        "training": plain_rows(training_curve(training)),
+        "learning": plain_rows(learning_gain(training)),
+        "rows": rows,
+        "n_records": [result["n_records"] for result in results],
+    }
+
+
+def training_curve(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Mean and interval over seeds per (agent, epoch, metric)."""
+    import pandas as pd
+
+    frames = []
+    for epoch in sorted({row["epoch"] for row in rows}):
+        table = summary_table([row for row in rows if row["epoch"] == epoch])
+        frames.append(table.assign(epoch=epoch))
+    return pd.concat(frames, ignore_index=True)
+
+
+def learning_gain(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Last minus first epoch on the training tasks, paired over seeds, per agent and metric."""
+    last = max(row["epoch"] for row in rows)
+    ends = {0: "first epoch", last: "last epoch"}
+    frames = []
+    for agent in dict.fromkeys(row["agent"] for row in rows):
+        labelled = [
+            {**row, "agent": ends[row["epoch"]]}
+            for row in rows
+            if row["agent"] == agent and row["epoch"] in ends
+        ]
+        gain = paired_differences(labelled, [(ends[last], ends[0])])
+        frames.append(gain.assign(agent=agent))
+    import pandas as pd
+
+    return pd.concat(frames, ignore_index=True)
+
+
+def comparison_text(numbers: dict[str, Any], comparison: Comparison) -> str:
+    """The table that ends a run, for a terminal."""
+    n_seeds = len(comparison.seeds)
+    settings = comparison.settings
+    seeds, spread = f"{n_seeds} seeds", "mean and 95 % bootstrap interval over seeds"
+    claim = "* the interval excludes 0; without it no effect is claimed"
+    if n_seeds == 1:
+        seeds, spread = "1 seed", "means"
+        claim = "- one seed has no interval, so no effect is claimed"
+    lines = [
+        f"{len(comparison.test_tasks)} test tasks, {seeds}; {_PLACES[settings.env]}, "
+        f"LLM: {settings.llm} stand-in; {spread}",
+        "",
+        f"{'agent':24}{'success rate':>26}{'mean reward':>26}",
+    ]
+    cells = {(r["agent"], r["metric"]): _interval(r) for r in numbers["summary"]}
+    for agent in CONDITIONS:
+        success, reward = cells[agent, "success_rate"], cells[agent, "mean_reward"]
+        lines.append(f"{agent:24}{success:>26}{reward:>26}")
+    lines += ["", f"{'paired difference':48}{'success rate':>27}{'mean reward':>27}"]
+    differences = {(r["agent"], r["baseline"], r["metric"]): r for r in numbers["differences"]}
+    for agent, baseline in PAIRS:
+        success, reward = (
+            _difference(differences[agent, baseline, metric])
+            for metric in ("success_rate", "mean_reward")
+        )
+        lines.append(f"{agent + ' - ' + baseline:48}{success:>27}{reward:>27}")
+    lines += ["", claim, ""]
+    lines.append("training tasks, success rate while learning, by epoch:")
+    for agent in ("rememberer", "rememberer_from_empty"):
+        curve = [
+            _interval(r)
+            for r in numbers["training"]
+            if r["agent"] == agent and r["metric"] == "success_rate"
+        ]
+        lines.append(f"  {agent:24}" + "   ".join(curve))
+    lines += [
+        "",
+        f"{'last minus first epoch, training tasks':48}{'success rate':>27}{'mean reward':>27}",
+    ]
+    gains = {(r["agent"], r["metric"]): _difference(r) for r in numbers["learning"]}
+    for agent in ("rememberer", "rememberer_from_empty"):
+        success, reward = gains[agent, "success_rate"], gains[agent, "mean_reward"]
+        lines.append(f"  {agent:46}{success:>27}{reward:>27}")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _interval(row: dict[str, Any]) -> str:
+    if row["low"] is None:
+        return f"{row['mean']:.3f} -"
+    return f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+
+
+def _difference(row: dict[str, Any]) -> str:
+    if row["low"] is None:
+        return f"{row['mean']:+.3f} -"
+    mark = "*" if row["is_clear"] else " "
+    return f"{row['mean']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]{mark}"
+
+
+def write_html(notebook: Any, path: Path, title: str) -> None:
+    """A page that shows all outputs without network or scripts from elsewhere."""
+    from nbconvert import HTMLExporter
+
+    from rememberer_nb.display.widgets import static_notebook
+
+    exporter = HTMLExporter()
+    exporter.mathjax_url = exporter.require_js_url = exporter.jquery_url = ""
+    exporter.mermaid_js_url = ""
+    body, _ = exporter.from_notebook_node(
+        static_notebook(notebook), resources={"metadata": {"name": title}}
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, body)
+
+
+_INDEX = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>rememberer_nb run</title>
+<style>
+:root {{color-scheme: light dark}}
+body {{font-family: system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem}}
+pre {{overflow-x: auto; font-size: .85rem}} img {{max-width: 100%; background: #fff}}
+</style>
+<h1>Run {name}</h1>
+<h2>Notebooks</h2><ul>{notebooks}</ul>
+<h2>Comparison</h2><pre>{text}</pre>
+{images}
+</html>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NotebookRun:
+    """How far a run is with one notebook.
+
+    state : "done", "failed", "died" (its kernel), "stopped" (while it ran) or "not run".
+    cell, error : where it failed, and the error's last line.
+    """
+
+    name: str
+    state: str = "not run"
+    cell: int | None = None
+    error: str = ""
+
+
+def write_index(folder: Path, notebooks: Sequence[NotebookRun], text: str) -> None:
+    """``index.html`` of a run: every notebook and its state, the table, the figures."""
+    figures = sorted((folder / "figures").glob("comparison*.png"))
+    images = "".join(f'<p><img alt="{p.stem}" src="figures/{p.name}"></p>' for p in figures)
+    page = _INDEX.format(
+        name=html.escape(folder.name),
+        notebooks="".join(_item(folder, notebook) for notebook in notebooks),
+        text=html.escape(text or "not run"),
+        images=images,
+    )
+    write_text(folder / "index.html", page)
+
+
+def _item(folder: Path, notebook: NotebookRun) -> str:
+    name = html.escape(notebook.name)
+    page = f"html/{notebook.name}.html"
+    is_linked = notebook.state != "not run" and (folder / page).exists()
+    title = f'<a href="{html.escape(page)}">{name}</a>' if is_linked else name
+    where = "" if notebook.cell is None else f", cell {notebook.cell}"
+    why = f": <code>{html.escape(notebook.error)}</code>" if notebook.error else ""
+    return f"<li>{title}: {notebook.state}{where}{why}</li>"
+
+
+def figures(folder: Path, *, n_jobs: int = 2) -> list[Path]:
+    """The pictures and tables of the README: the loop, and a fresh comparison per environment."""
+    from rememberer_nb.display.loop_diagram import LoopDiagram
+
+    folder.mkdir(exist_ok=True)
+    loop = folder / "loop.svg"
+    write_text(loop, LoopDiagram()._repr_svg_() + "\n")
+    paths = [loop]
+    for env in _PLACES:
+        comparison = default_comparison(env=env)
+        numbers = comparison_numbers(compare(comparison, n_jobs=n_jobs))
+        text = comparison_text(numbers, comparison)
+        place = folder / env
+        place.mkdir(exist_ok=True)
+        paths += _write_comparison(numbers, text, place / "comparison.txt", place)
+    return paths

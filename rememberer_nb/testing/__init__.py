@@ -1,0 +1,1 @@
+"""Is a part right, and how fast is it?"""

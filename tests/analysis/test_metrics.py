@@ -1,0 +1,121 @@
+"""Metrics by hand, intervals by their properties."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rememberer_nb.analysis.metrics import (
+    bootstrap_interval,
+    episode_metrics,
+    intervals,
+    paired_differences,
+    plain_rows,
+    summary_table,
+)
+from rememberer_nb.elements import Decision, Episode, Step, Task
+from rememberer_nb.errors import ConfigError
+
+
+def episode(rewards: list[float], *, success: bool = False, errors: int = 0) -> Episode:
+    steps = tuple(
+        Step(i, "o", ("a",), "", Decision("a", error="x" if i < errors else None), reward)
+        for i, reward in enumerate(rewards)
+    )
+    return Episode("e", "toy", "random", Task("0", "g"), steps, "", is_success=success)
+
+
+def test_metrics_by_hand() -> None:
+    episodes = [episode([0.0, 1.0], success=True), episode([0.25], errors=1)]
+    assert episode_metrics(episodes) == {
+        "n_episodes": 2,
+        "success_rate": 0.5,
+        "mean_reward": 0.625,
+        "mean_steps": 1.5,
+        "reply_errors": 1,
+    }
+
+
+def test_interval_matches_the_exact_distribution_of_two_values() -> None:
+    # The mean of two draws from {0, 1} is 0, 1/2, 1 with probabilities 1/4, 1/2, 1/4.
+    assert bootstrap_interval([0.0, 1.0], level=0.95) == (0.0, 1.0)
+    assert bootstrap_interval([0.0, 1.0], level=0.4) == (0.5, 0.5)
+
+
+def test_one_number_has_no_interval() -> None:
+    assert np.isnan(bootstrap_interval([0.7])).all()
+    one = {0: [episode([1.0], success=True)]}
+    assert intervals(one) == {"success_rate": None, "mean_reward": None}
+    # Two seeds that agree have one, of no width.
+    assert intervals({**one, 1: one[0]})["success_rate"] == [1.0, 1.0]
+
+
+@given(st.lists(st.floats(-10, 10), min_size=2, max_size=20), st.integers(0, 5))
+def test_interval_holds_the_mean_of_resamples(values: list[float], seed: int) -> None:
+    low, high = bootstrap_interval(values, n_resamples=500, seed=seed)
+    assert min(values) - 1e-9 <= low <= high <= max(values) + 1e-9
+    assert (low, high) == bootstrap_interval(values, n_resamples=500, seed=seed)
+
+
+def test_interval_covers_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(1)
+    n_covered = 0
+    for _ in range(200):
+        low, high = bootstrap_interval(rng.normal(3.0, 1.0, size=30), n_resamples=400)
+        n_covered += low <= 3.0 <= high
+    assert 0.86 <= n_covered / 200 <= 0.99
+
+
+@pytest.mark.parametrize("values", [[], [[1.0, 2.0]]])
+def test_interval_refuses_what_is_no_sample(values: list) -> None:
+    with pytest.raises(ConfigError, match="shape"):
+        bootstrap_interval(values)
+
+
+def test_intervals_are_over_tasks_with_one_seed_and_over_seeds_with_more() -> None:
+    good, bad = episode([1.0], success=True), episode([0.0])
+    over_tasks = intervals({0: [good, bad]})
+    assert over_tasks["success_rate"] == [0.0, 1.0]
+    over_seeds = intervals({0: [good, bad], 1: [bad, good]})
+    assert over_seeds["success_rate"] == [0.5, 0.5]
+
+
+ROWS = [
+    {"agent": agent, "seed": seed, "success_rate": base + 0.1 * seed, "mean_reward": base}
+    for agent, base in (("a", 0.5), ("b", 0.2))
+    for seed in range(3)
+]
+
+
+def test_summary_table() -> None:
+    table = summary_table(ROWS)
+    assert table["agent"].tolist() == ["a", "a", "b", "b"]
+    row = table.iloc[0]
+    assert row["metric"] == "success_rate"
+    assert row["mean"] == pytest.approx(0.6)
+    assert row["n"] == 3
+    assert row["low"] <= row["mean"] <= row["high"]
+
+
+def test_paired_differences_remove_what_seeds_share() -> None:
+    table = paired_differences(ROWS, [("a", "b"), ("a", "a")])
+    first = table.iloc[0]
+    assert (first["mean"], first["low"], first["high"]) == pytest.approx((0.3, 0.3, 0.3))
+    assert bool(first["is_clear"])
+    same = table[(table["baseline"] == "a")].iloc[0]
+    assert (same["mean"], bool(same["is_clear"])) == (0.0, False)
+
+
+def test_one_seed_claims_nothing() -> None:
+    rows = [row for row in ROWS if row["seed"] == 1]
+    frames = summary_table(rows), paired_differences(rows, [("a", "b")])
+    for frame in frames:
+        for row in plain_rows(frame):
+            assert (row["low"], row["high"], row["n"]) == (None, None, 1)
+            json.dumps(row, allow_nan=False)
+    assert plain_rows(frames[0])[0]["mean"] == pytest.approx(0.6)
+    assert [row["is_clear"] for row in plain_rows(frames[1])] == [False, False]

@@ -1,0 +1,134 @@
+"""The how-to site as the stand-in reads it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rememberer_nb.config import OfflineConfig
+from rememberer_nb.elements import Exemplar, Prompt
+from rememberer_nb.llms.offline import OfflineLLM
+from rememberer_nb.llms.offline.beliefs import Look
+from rememberer_nb.llms.offline.parse import Section
+from rememberer_nb.llms.offline.wikihow import HowToBeliefs
+from rememberer_nb.llms.offline.wikihow_tables import TABLES
+from rememberer_nb.prompting.prompts import build_prompt
+from tests.llms.pages import SHOP, exemplar
+
+TASK = (
+    'Search an article to learn how to mend a kite. Then, access the article "How to Mend a Kite"'
+)
+SITE = dataclasses.replace(SHOP, name="wikihow", full_mark=2.0)
+START = (
+    "Instruction: Search an article to learn how to mend a kite.\n"
+    '<button alt="Open navigation drawer" id="0" clickable="true"></button>\n'
+    '<img class="search button" alt="Search" id="2" clickable="true">'
+)
+RESULTS = (
+    'Instruction: Access the article "How to Mend a Kite"\n'
+    '<input class="search src text" value="mend a kite" type="text" id="1" clickable="true">\n'
+    '<div id="3" clickable="true">How to Fly a Kite</div>\n'
+    '<div id="4" clickable="true">How to Mend a Kite</div>\n'
+    '<p id="5" clickable="true">41,446 views</p>'
+)
+MOVES = ["SCROLL(UP)", "SCROLL(DOWN)", "GOBACK"]
+START_ACTIONS = ["INPUT(2, <text>)", "CLICK(0)", "CLICK(2)", *MOVES]
+RESULTS_ACTIONS = ["INPUT(1, <text>)", "CLICK(1)", "CLICK(3)", "CLICK(4)", "CLICK(5)", *MOVES]
+LLMS = [
+    OfflineLLM("wikihow", OfflineConfig(strength=name, malformed_rate=0.0), full_mark=2.0)
+    for name in TABLES
+]
+BELIEFS = HowToBeliefs()
+
+
+def ask(page: str, actions: list[str], *exemplars: Exemplar) -> Prompt:
+    return build_prompt(SITE, TASK, page, actions, exemplars=exemplars)
+
+
+def look(page: str, action: str, last: tuple[str, ...] = ()) -> Look | None:
+    section = Section(TASK, tuple(page.split("\n")), last_actions=last)
+    return BELIEFS.look(section, BELIEFS.situate(section), action)
+
+
+def test_kinds_and_attributes_by_hand() -> None:
+    assert look(RESULTS, "CLICK(4)") == ("link", (1.0, 1.0, 1.0, 1 / 2, 0.0))
+    assert look(RESULTS, "CLICK(3)", ("click(3)",)) == ("link", (0.5, 0.5, 0.0, 1.0, 0.5))
+    assert look(START, "CLICK(0)") == ("button", (0.0, 0.0, 0.0))
+    assert look(START, "SCROLL(DOWN)") == ("scroll", (1.0, 1.0, 1.0, 0.0))
+    assert look(RESULTS, "GOBACK") == ("goback", (0.0, 0.0, 0.0))
+    assert look(START, "INPUT(2, mend kite now)") == ("input", (1.0, pytest.approx(1 / 3), 1, 0, 0))
+    assert look(RESULTS, "INPUT(1, kite)") == ("input", (0.5, 0.0, 0.0, 0.5, 0.0))
+    assert look(RESULTS, "CLICK(99)") is None
+
+
+@pytest.mark.parametrize("llm", LLMS)
+def test_the_plain_way_is_the_likeliest(llm: OfflineLLM) -> None:
+    start, results = (
+        llm.explain(p) for p in (ask(START, START_ACTIONS), ask(RESULTS, RESULTS_ACTIONS))
+    )
+    assert (start.page, results.page) == ("start", "results")
+    assert max(start.rows, key=lambda row: row.probability).action.startswith("INPUT(2, ")
+    assert max(results.rows, key=lambda row: row.probability).action == "CLICK(4)"
+    assert {row.kind for row in (*start.rows, *results.rows)} == set(TABLES["novice"])
+
+
+@pytest.mark.parametrize("llm", LLMS)
+def test_advice_counts_by_likeness(llm: OfflineLLM) -> None:
+    # The same page: K = k = 1; a value of 1 is half of the full mark of 2.
+    advice = exemplar(RESULTS, task=TASK, encouraged=[("CLICK(5)", 1.0)])
+    row = llm.explain(ask(RESULTS, RESULTS_ACTIONS, advice)).row("CLICK(5)")
+    assert row.belief == pytest.approx((0.2 * row.prior + 0.5) / 1.2 + 0.05 / 1.2)
+    foreign = exemplar(START, task=TASK, encouraged=[("CLICK(0)", 2.0)])
+    bare = llm.explain(ask(RESULTS, RESULTS_ACTIONS)).rows
+    assert llm.explain(ask(RESULTS, RESULTS_ACTIONS, foreign)).rows == bare
+    assert all(row.belief == row.prior for row in bare)
+
+
+def test_renamed_ids_change_nothing() -> None:
+    asked = ask(RESULTS, RESULTS_ACTIONS)
+    renamed = asked.text
+    for number in "1345":
+        renamed = renamed.replace(f'id="{number}"', f'id="7{number}"')
+        renamed = renamed.replace(f"CLICK({number})", f"CLICK(7{number})")
+        renamed = renamed.replace(f"INPUT({number},", f"INPUT(7{number},")
+    for llm in LLMS:
+        rows = llm.explain(asked).rows
+        others = llm.explain(dataclasses.replace(asked, text=renamed)).rows
+        assert [row[1:] for row in rows] == [row[1:] for row in others]
+
+
+def test_a_category_s_field_is_no_list_of_hits() -> None:
+    line = '<input class="category banner search input" type="text" id="3" clickable="true">'
+    page = "\n".join([line, *RESULTS.split("\n")[2:], *START.split("\n")[1:]] * 2)
+    assert BELIEFS.situate(Section(TASK, tuple(page.split("\n")))).page == "content"
+
+
+def test_what_cannot_be_pressed_is_not_looked_at() -> None:
+    wanted = '<div id="9" clickable="false">How to Mend a Kite</div>'
+    page = RESULTS.replace("How to Mend a Kite</div>", "How to Fly</div>") + "\n" + wanted
+    situation = BELIEFS.situate(Section(TASK, tuple(page.split("\n"))))
+    assert "click(9)" not in situation.looks
+    assert situation.features[0] == 0.5
+
+
+def test_tables_are_whole() -> None:
+    for kind, belief in TABLES["novice"].items():
+        assert tuple(belief.numbers) == tuple(TABLES["able"][kind].numbers)
+        assert len(belief.numbers) <= 5
+        assert all(math.isfinite(n.value) and len(n.reason) > 10 for n in belief.numbers.values())
+
+
+@given(
+    lines=st.lists(st.sampled_from((START + "\n" + RESULTS).split("\n")) | st.text(max_size=12)),
+    action=st.sampled_from(RESULTS_ACTIONS) | st.text(max_size=12),
+)
+def test_any_page_can_be_read(lines: list[str], action: str) -> None:
+    section = Section(TASK, tuple(lines), available_actions=(action,))
+    situation = BELIEFS.situate(section)
+    for seen in (*situation.looks.values(), *BELIEFS.candidates(section, situation).values()):
+        assert all(0 <= value <= 1 for value in seen.attributes)
+        TABLES["novice"][seen.kind].prior(seen.attributes)
