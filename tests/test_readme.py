@@ -53,7 +53,7 @@ def test_links_to_files_lead_somewhere() -> None:
 
 
 def test_commands_are_known(capsys) -> None:
-    from rememberer_nb.cli import _parser
+    from rememberer_nb.cli.main import _parser
 
     for line in section("Command line").splitlines():
         if line.startswith("rememberer-nb "):

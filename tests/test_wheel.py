@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 _LOOK = """
 import json
 import rememberer_nb
-from rememberer_nb import resources
+from rememberer_nb.system import resources
 
 def files(top):
     return sorted(str(p.relative_to(top)) for p in top.rglob("*") if p.is_file())

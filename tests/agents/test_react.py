@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from rememberer_nb.agents.prompting_agent import (
     PromptingAgent,
     Situation,
@@ -24,6 +23,7 @@ from rememberer_nb.agents.react import (
     build_llm_agent,
     read_thought_and_action,
 )
+
 from rememberer_nb.cli import main
 from rememberer_nb.config import ExemplarConfig, RetrievalConfig, RolloutConfig
 from rememberer_nb.config.identity import differences

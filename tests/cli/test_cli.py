@@ -136,7 +136,12 @@ def no_work(*_: object, **__: object) -> None:
 @pytest.fixture
 def idle(monkeypatch) -> None:
     """Whatever works says that it should not."""
-    for name in ("rollout.train", "rollout.evaluate", "experiments.run_seed", "suite.run_notebook"):
+    for name in (
+        "loop.rollout.train",
+        "loop.rollout.evaluate",
+        "experiments.comparison.run_seed",
+        "teaching.suite.run_notebook",
+    ):
         monkeypatch.setattr(f"rememberer_nb.{name}", no_work)
 
 
@@ -196,7 +201,7 @@ LIMITED = """
 import resource, sys
 from rememberer_nb.cli import main
 from rememberer_nb.errors import NotebookError
-from rememberer_nb.places import claimed_folder
+from rememberer_nb.system.places import claimed_folder
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 sys.exit(main(sys.argv[1:]))
 """

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from rememberer_nb.agents.prompting_agent import describe_agent
-from rememberer_nb.cli import _parser, main
 from rememberer_nb.cli.loop import _settings
+from rememberer_nb.cli.main import _parser, main
 from rememberer_nb.cli.options_used import check_used
 from rememberer_nb.config import RolloutConfig
 from rememberer_nb.config.identity import fingerprint

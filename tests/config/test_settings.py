@@ -7,7 +7,6 @@ import math
 
 import pytest
 
-from rememberer_nb import config
 from rememberer_nb.config import (
     CapacityConfig,
     ExemplarConfig,
@@ -20,6 +19,7 @@ from rememberer_nb.config import (
     describe,
     replace,
 )
+from rememberer_nb.config import settings as config
 from rememberer_nb.errors import ConfigError
 
 CONFIGS = [

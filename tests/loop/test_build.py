@@ -153,8 +153,8 @@ def test_to_look_at_a_memory_writes_nothing(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, {root!r})
-from rememberer_nb.assemble import Settings, build_memory
-from rememberer_nb.store import Store
+from rememberer_nb.loop.build import Settings, build_memory
+from rememberer_nb.memory.store.store import Store
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)

@@ -460,8 +460,8 @@ INTERRUPTED = """
 import sys, time
 sys.path.insert(0, {root!r})
 from rememberer_nb.memory import ExperienceMemory
-from rememberer_nb.memory_ops import dump
-from rememberer_nb.rollout import run_episode
+from rememberer_nb.memory.operations import dump
+from rememberer_nb.loop.rollout import run_episode
 from tests.loop.test_rollout import known, learner
 from tests.toy import ToyEnv
 

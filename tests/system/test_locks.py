@@ -21,7 +21,7 @@ HOLDER = """
 import sys, time
 sys.path.insert(0, {root!r})
 from pathlib import Path
-from rememberer_nb.locks import WriterLock
+from rememberer_nb.system.locks import WriterLock
 lock = WriterLock(Path({path!r}))
 print("held", flush=True)
 time.sleep({seconds})

@@ -92,7 +92,7 @@ def test_a_folder_has_one_process(tmp_path: Path) -> None:
 
 HOLDS = """
 import sys, time
-from rememberer_nb.places import claimed_folder
+from rememberer_nb.system.places import claimed_folder
 with claimed_folder(sys.argv[1]):
     print("held", flush=True)
     time.sleep(60)
@@ -154,7 +154,7 @@ def test_a_file_takes_its_name_when_it_is_whole(tmp_path: Path) -> None:
 
 FULL = """
 import resource, sys
-from rememberer_nb.places import write_text
+from rememberer_nb.system.places import write_text
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 write_text(sys.argv[1], "x" * 5000)
 """

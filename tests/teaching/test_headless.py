@@ -184,8 +184,8 @@ def test_what_child_processes_print_does_not_reach_our_output(tmp_path: Path, ca
 ALONE = """
 import sys
 from pathlib import Path
-from rememberer_nb.headless import run_notebook
-from rememberer_nb.stopping import sigterm_interrupts
+from rememberer_nb.teaching.headless import run_notebook
+from rememberer_nb.system.stopping import sigterm_interrupts
 with sigterm_interrupts():
     run_notebook(Path(sys.argv[1]), Path(sys.argv[2]), is_shown=False)
 """

@@ -19,7 +19,7 @@ from tests.display.widgets.test_hostile import MARKUP, episode_of, memory_of, vi
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 _SOURCE = """\
-from rememberer_nb.widgets import EpisodeInspector
+from rememberer_nb.display.widgets import EpisodeInspector
 from sample import sample
 
 episode, memory = sample()

@@ -176,7 +176,7 @@ import json, resource, sys
 from tests.llms.endpoint.test_transport import ask
 from rememberer_nb.config import LLMConfig
 from rememberer_nb.errors import LLMError
-import rememberer_nb.llms.transport
+import rememberer_nb.llms.endpoint.transport
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -39,7 +39,7 @@ from tests.llms.pages import (
     sub_page,
 )
 
-PACKAGE = Path(rememberer_nb.__file__).parent.parent
+PACKAGE = Path(rememberer_nb.__file__).parent
 LLMS = [OfflineLLM("webshop", OfflineConfig(strength=name)) for name in ("novice", "able")]
 NOVICE = LLMS[0]
 QUERY = "search[soft red desk lamp]"
