@@ -13,10 +13,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rememberer_nb.errors import ConfigError, DataError, shown
 from rememberer_nb.system.checks import MAX_COUNT, check_finite
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Value = TypeVar("Value")
 
@@ -339,6 +342,28 @@ class Episode:
             )
             for step, next_observation in zip(self.steps, seen[1:], strict=True)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What an agent decides on: the task, what it sees, what it can do, what it did so far.
+
+    `steps` are those of the episode until now, for agents that look at more than their actions.
+    """
+
+    task: Task
+    observation: str
+    available_actions: tuple[str, ...]
+    last_actions: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StepRandom:
+    """The randomness of one step: a seed for the LLM call and a generator for everything else."""
+
+    call_seed: int
+    rng: np.random.Generator = field(compare=False)
 
 
 @functools.cache

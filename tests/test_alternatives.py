@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from rememberer_nb.agents.prompting_agent import MemoryExemplars, Situation
+from rememberer_nb.agents.rememberer import MemoryExemplars
 from rememberer_nb.config import (
     CapacityConfig,
     ExemplarConfig,
@@ -15,7 +15,7 @@ from rememberer_nb.config import (
     RlemConfig,
     describe,
 )
-from rememberer_nb.elements import ActionValue, Hit, Record, Task, Transition
+from rememberer_nb.elements import ActionValue, Hit, Record, Situation, Task, Transition
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.prompting.exemplars import build_exemplar, visit_bonus

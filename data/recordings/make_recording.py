@@ -19,7 +19,7 @@ from rememberer_nb.elements import Episode
 from rememberer_nb.errors import ReplayError
 from rememberer_nb.llms import LLM, RecordingLLM, ReplayLLM, close
 from rememberer_nb.loop.build import Settings, build_agent, build_env
-from rememberer_nb.loop.rollout import evaluate
+from rememberer_nb.loop.training import evaluate
 
 PATH = Path(__file__).resolve().parent / "random_weights_shop.jsonl"
 MODEL = "tiny-random-weights.gguf"

@@ -24,7 +24,7 @@ from rememberer_nb.elements import Episode
 from rememberer_nb.envs.webshop.logs.react import read_react, summarise
 from rememberer_nb.envs.webshop.logs.shop_pages import Page
 from rememberer_nb.loop.build import Settings, build_agent, build_env
-from rememberer_nb.loop.rollout import run_episode
+from rememberer_nb.loop.episode import run_episode
 
 HERE = Path(__file__).resolve().parent
 NAME = Path("logs", "bundled_shop.txt.gz")

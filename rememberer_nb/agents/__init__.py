@@ -1,1 +1,1 @@
-"""Agents behind one interface: Rememberer and its baselines; a stage of a decision hides nowhere."""
+"""Agents behind one interface: Rememberer and its baselines."""

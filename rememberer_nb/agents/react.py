@@ -1,13 +1,7 @@
-"""Agents that need a language model: ReAct, Reflexion, and retrieval without values.
+"""ReAct (arXiv 2210.03629): one worked example, and a thought before each action.
 
-    react               one worked example, and a thought before each action
-    reflexion           the same; after a failed training episode the LLM says what to do better,
-                        and reads it at its next attempts at that task
-    retrieval_only      the nearest steps of successful episodes as examples; no values
-
-Methods of ReAct (arXiv 2210.03629) and Reflexion (arXiv 2303.11366), prompts of our own
-(`llm_prompts`). The offline stand-in reads advice with values and nothing else, so it cannot act
-for these agents: `require_language_model` says so.
+The prompts are our own (`prompting.react_prompts`). The offline stand-in reads advice with values
+and nothing else, so it cannot act for this agent and others like it: `require_language_model`.
 """
 
 from __future__ import annotations
@@ -17,31 +11,23 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from rememberer_nb.agents.prompting_agent import SAMPLE, PromptingAgent, Situation
-from rememberer_nb.agents.successful_steps import SuccessfulSteps
-from rememberer_nb.config import ExemplarConfig, PromptConfig, RetrievalConfig, RlemConfig
+from rememberer_nb.agents.interface import Memory
+from rememberer_nb.agents.prompting_agent import SAMPLE, PromptingAgent
+from rememberer_nb.config import PromptConfig, RlemConfig
 from rememberer_nb.config.identity import fingerprint
-from rememberer_nb.elements import Episode, Exemplar, LeftOut, Prompt, Record
+from rememberer_nb.elements import Exemplar, LeftOut, Prompt, Situation
 from rememberer_nb.envs.profile import Profile
-from rememberer_nb.errors import ConfigError, LLMError, LLMStopError
+from rememberer_nb.errors import ConfigError
 from rememberer_nb.llms.protocol import LLM
 from rememberer_nb.llms.wrapped import settings_of
-from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.prompting.prompts import CountTokens, estimate_tokens, one_line
 from rememberer_nb.prompting.react_prompts import (
-    SUCCESSFUL_STEP_TEMPLATE,
     Demonstration,
     Scene,
     Turn,
     build_react_prompt,
-    build_reflection_prompt,
-    demonstration_of,
 )
 from rememberer_nb.prompting.replies import ParsedReply, parse_reply
-
-LLM_AGENTS = ("react", "reflexion", "retrieval_only")
 
 _ACTION = re.compile(r"^\W*action\W*?:", re.IGNORECASE | re.MULTILINE)
 _THOUGHT = re.compile(r"^\W*thought\W*?:\W*", re.IGNORECASE)
@@ -73,6 +59,7 @@ class ReActAgent(PromptingAgent):
     first thought and action count.
     """
 
+    name = "react"
     needs_language_model = True
 
     def __init__(
@@ -81,16 +68,16 @@ class ReActAgent(PromptingAgent):
         profile: Profile,
         demonstration: Demonstration | None = None,
         *,
-        name: str = "react",
-        memory: ExperienceMemory | None = None,
+        memory: Memory | None = None,
         rlem: RlemConfig | None = None,
         prompt: PromptConfig | None = None,
         count_tokens: CountTokens = estimate_tokens,
     ):
-        require_language_model(name, llm)
+        require_language_model(self.name, llm)
         super().__init__(
-            name, llm, profile, memory=memory, rlem=rlem, prompt=prompt, count_tokens=count_tokens
-        )
+            self.name, llm, profile,
+            memory=memory, rlem=rlem, prompt=prompt, count_tokens=count_tokens,
+        )  # fmt: skip
         self.demonstration = demonstration
 
     def lessons(self, situation: Situation) -> Sequence[str]:
@@ -167,158 +154,3 @@ def read_thought_and_action(
     chosen = parse_reply(rest[: after.start()] if after else rest, available_actions, profile)
     thought = one_line(_THOUGHT.sub("", text[: found.start()]))
     return dataclasses.replace(chosen, rationale=thought or chosen.rationale)
-
-
-class ReflexionAgent(ReActAgent):
-    """ReAct that learns in words: what it would do differently, kept per task.
-
-    Parameters
-    ----------
-    memory : where the training episodes are kept, with what was said of them; reflections on
-        episodes that it holds already are taken up. The values learnt there are never shown.
-    max_lessons : how many of a task's reflections are shown, the latest.
-
-    An episode that was reflected on has `metadata["reflection"]` (the text, "" if none could be
-    had) and `metadata["calls"]` with what it took.
-    """
-
-    max_characters = 600
-    max_calls_after_episode = 1
-
-    def __init__(
-        self,
-        llm: LLM,
-        profile: Profile,
-        demonstration: Demonstration | None = None,
-        *,
-        name: str = "reflexion",
-        memory: ExperienceMemory | None = None,
-        rlem: RlemConfig | None = None,
-        prompt: PromptConfig | None = None,
-        count_tokens: CountTokens = estimate_tokens,
-        max_lessons: int = 3,
-    ):
-        super().__init__(
-            llm, profile, demonstration,
-            name=name, memory=memory, rlem=rlem, prompt=prompt, count_tokens=count_tokens,
-        )  # fmt: skip
-        self.max_lessons = max_lessons
-        self.reflections: dict[str, list[str]] = {}
-        for episode in () if memory is None else memory.episodes():
-            self._keep(episode.task.task_id, str(episode.metadata.get("reflection", "")))
-
-    def lessons(self, situation: Situation) -> Sequence[str]:
-        """The latest reflections on this task, oldest first."""
-        return self.reflections.get(situation.task.task_id, [])[-self.max_lessons :]
-
-    def describe(self) -> Mapping[str, Any]:
-        """As ReAct, and how it reflects."""
-        failed = Episode("", "", self.name, SAMPLE.task, SAMPLE.steps, SAMPLE.observation)
-        asked = build_reflection_prompt(self.profile, SAMPLE.task, failed, lessons=("try B",))
-        return {
-            **super().describe(),
-            "reflection": fingerprint(asked.messages),
-            "max_lessons": self.max_lessons,
-            "max_characters": self.max_characters,
-        }
-
-    def after_episode(self, episode: Episode) -> Episode:
-        """Reflect on a failed training episode; returns it with the reflection.
-
-        Raises
-        ------
-        LLMStopError : asking again cannot help. Any other failure leaves the episode without a
-            reflection, and is counted.
-        """
-        if episode.is_success or not episode.steps:
-            return episode
-        task_id = episode.task.task_id
-        prompt = build_reflection_prompt(
-            self.profile,
-            episode.task,
-            episode,
-            lessons=self.reflections.get(task_id, [])[-self.max_lessons :],
-            config=self.prompt,
-            count_tokens=self.count_tokens,
-        )
-        seed = np.random.SeedSequence((episode.seed, episode.epoch + 1, episode.task.number))
-        error_name = None
-        try:
-            reply = self.llm.complete(prompt, seed=int(seed.generate_state(1)[0]) >> 1)
-        except LLMStopError:
-            raise
-        except LLMError as error:
-            reply, error_name = error.reply, error.name
-        text = one_line(reply.text)[: self.max_characters] if reply and not error_name else ""
-        self._keep(task_id, text)
-        call = {
-            "purpose": "reflection",
-            "prompt_tokens": reply.prompt_tokens if reply else 0,
-            "completion_tokens": reply.completion_tokens if reply else 0,
-            "error": error_name,
-        }
-        calls = [*episode.metadata.get("calls", ()), call]
-        metadata = {**episode.metadata, "reflection": text, "calls": calls}
-        return dataclasses.replace(episode, metadata=metadata)
-
-    def _keep(self, task_id: str, text: str) -> None:
-        if text:
-            self.reflections.setdefault(task_id, []).append(text)
-
-
-class RetrievalOnlyAgent(PromptingAgent):
-    """Retrieves as Rememberer does, and shows what was done in successes, without values.
-
-    Its memory learns in training all the same, so that it can be compared with Rememberer on the
-    very same memory.
-    """
-
-    needs_language_model = True
-    template = SUCCESSFUL_STEP_TEMPLATE
-
-    def __init__(
-        self,
-        llm: LLM,
-        profile: Profile,
-        memory: ExperienceMemory,
-        *,
-        name: str = "retrieval_only",
-        retrieval: RetrievalConfig | None = None,
-        exemplar: ExemplarConfig | None = None,
-        rlem: RlemConfig | None = None,
-        prompt: PromptConfig | None = None,
-    ):
-        require_language_model(name, llm)
-        self.steps = SuccessfulSteps(memory, retrieval, exemplar)
-        super().__init__(name, llm, profile, self.steps, memory=memory, rlem=rlem, prompt=prompt)
-
-    def after_episode(self, episode: Episode) -> Episode:
-        """Take up a successful training episode."""
-        self.steps.add([episode])
-        return episode
-
-
-def build_llm_agent(
-    name: str,
-    llm: LLM,
-    profile: Profile,
-    memory: ExperienceMemory,
-    initial: Sequence[Record],
-    *,
-    retrieval: RetrievalConfig | None = None,
-    exemplar: ExemplarConfig | None = None,
-    rlem: RlemConfig | None = None,
-    prompt: PromptConfig | None = None,
-) -> PromptingAgent:
-    """One of `LLM_AGENTS`; ReAct's example is the first demonstration of `initial`."""
-    if name == "retrieval_only":
-        return RetrievalOnlyAgent(
-            llm, profile, memory,
-            retrieval=retrieval, exemplar=exemplar, rlem=rlem, prompt=prompt,
-        )  # fmt: skip
-    demonstration = demonstration_of(initial)
-    if name == "react":
-        return ReActAgent(llm, profile, demonstration, prompt=prompt)
-    if name == "reflexion":
-        return ReflexionAgent(llm, profile, demonstration, memory=memory, rlem=rlem, prompt=prompt)
-    raise ConfigError(f"no agent is named {name!r}; known: {', '.join(LLM_AGENTS)}")

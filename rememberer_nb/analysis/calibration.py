@@ -100,8 +100,8 @@ def relation(
 
     Parameters
     ----------
-    predictions : from `rememberer_nb.analysis.diagnosis`. With a column `part`, each part is measured by
-        itself and the values are averaged, weighted by the parts' numbers of steps.
+    predictions : from `rememberer_nb.analysis.diagnosis`. With a column `part`, each part is
+        measured by itself and the values are averaged, weighted by the parts' numbers of steps.
     contrasts : pairs of predictors whose difference gets a row too, "one − other".
 
     Returns

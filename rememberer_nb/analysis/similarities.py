@@ -22,10 +22,11 @@ import numpy as np
 
 from rememberer_nb.config import RetrievalConfig
 from rememberer_nb.elements import Task
+from rememberer_nb.envs.profile import TextEnv, profile_of
 from rememberer_nb.envs.webshop.shoppers import FirstHitShopper
 from rememberer_nb.envs.wikihow.visitors import OracleVisitor
 from rememberer_nb.errors import ConfigError
-from rememberer_nb.loop.rollout import TextEnv, profile_of, run_episode
+from rememberer_nb.loop.episode import run_episode
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.retrieval import make_similarity
 

@@ -74,11 +74,16 @@ class _Run:
     by_seed: dict[int, list[Any]] = field(default_factory=dict)
     stop: BaseException | None = None
 
-    def go(self, seed: int, loop: Callable[..., list[Any]], *parts: Any, **settings: Any) -> None:
+    def go(
+        self, seed: int, loop: Callable[..., list[Any]], slots: Any, *parts: Any, **settings: Any
+    ) -> None:
         """`loop(*parts, tasks, seed=..., **settings)`; a stop leaves what is finished."""
+        from rememberer_nb.loop.training import Conduct
+
         done: list[Any] = []
+        conduct = Conduct(is_shown=True, slots=slots, on_episode=done.append)
         try:
-            done = loop(*parts, self.tasks, seed=seed, on_episode=done.append, **settings)
+            done = loop(*parts, self.tasks, seed=seed, conduct=conduct, **settings)
         except (LLMStopError, KeyboardInterrupt) as error:
             if not done and not self.by_seed:
                 raise
@@ -106,7 +111,7 @@ def train_agent(args: argparse.Namespace) -> dict[str, Any]:
     """Train, and report on the training tasks."""
     from rememberer_nb.experiments.comparison import epoch_rows
     from rememberer_nb.loop.build import build_agent, build_env, build_memory
-    from rememberer_nb.loop.rollout import Progress, train
+    from rememberer_nb.loop.training import train
 
     check_used(args, is_training=True)
     settings, seeds = _settings(args), args.seeds.values
@@ -126,8 +131,8 @@ def train_agent(args: argparse.Namespace) -> dict[str, Any]:
                 agent = build_agent(args.agent, env, settings, memory=memory, seed=seed, llm=llm)
                 if seed == seeds[0]:
                     _announce(args, env, agent, settings, run.tasks, args.epochs)
-                run.go(seed, train, env, agent, config=settings.rollout, progress=Progress(),
-                       slots=_slots(args, settings), resume=args.resume,
+                run.go(seed, train, _slots(args, settings), env, agent,
+                       config=settings.rollout, resume=args.resume,
                        parameters=_noted(env, settings, run.tasks, memory))  # fmt: skip
                 n_records.append(len(memory))
             if run.stop is not None:
@@ -142,7 +147,7 @@ def train_agent(args: argparse.Namespace) -> dict[str, Any]:
 def evaluate_agent(args: argparse.Namespace) -> dict[str, Any]:
     """Evaluate with the memory frozen, and report."""
     from rememberer_nb.loop.build import build_agent, build_env, build_memory
-    from rememberer_nb.loop.rollout import Progress, evaluate
+    from rememberer_nb.loop.training import evaluate
 
     check_used(args, is_training=False)
     settings = _settings(args)
@@ -158,7 +163,7 @@ def evaluate_agent(args: argparse.Namespace) -> dict[str, Any]:
             agent = build_agent(args.agent, env, settings, memory=memory, seed=seed, llm=llm)
             if seed == args.seeds.values[0]:
                 _announce(args, env, agent, settings, run.tasks)
-            run.go(seed, evaluate, env, agent, progress=Progress(), slots=_slots(args, settings))
+            run.go(seed, evaluate, _slots(args, settings), env, agent)
             if run.stop is not None:
                 break
     return _save(args, _report(args, run), run.episodes)

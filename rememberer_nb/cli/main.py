@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _place(args: argparse.Namespace) -> AbstractContextManager[Any]:
-    """Where the command writes, made and tried before it works; see `rememberer_nb.system.places`."""
+    """Where the command writes, made and tried before it works; see `system.places`."""
     place = getattr(args, "place", None)
     return place(args.out) if place and args.out else nullcontext()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from rememberer_nb.errors import ConfigError
 
@@ -91,6 +92,26 @@ def _tidy(action: str) -> str:
     text = " ".join(action.split())
     found = _BRACKETS.fullmatch(text)
     return "".join(found.groups()) if found else text
+
+
+class TextEnv(Protocol):
+    """What an environment must offer: a `gymnasium.Env` with text observations.
+
+    `info` carries `task`, `available_actions`, `page_type` and `is_success`.
+    """
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        """Start the task `options["task"]`; returns (observation, info)."""
+        ...
+
+    def step(self, action: str) -> Any:
+        """Returns (observation, reward, terminated, truncated, info)."""
+        ...
+
+
+def profile_of(env: TextEnv) -> Profile:
+    """The environment's profile."""
+    return getattr(env, "unwrapped", env).profile  # type: ignore[no-any-return]
 
 
 _PROFILES: dict[str, Callable[[], Profile]] = {}

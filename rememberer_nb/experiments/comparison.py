@@ -22,15 +22,16 @@ import joblib
 import numpy as np
 from tqdm.auto import tqdm
 
-from rememberer_nb.agents.prompting_agent import Agent, describe_agent
+from rememberer_nb.agents.interface import Agent, describe_agent
 from rememberer_nb.analysis.metrics import METRICS, episode_metrics
 from rememberer_nb.config import checked_count
 from rememberer_nb.config.identity import differences, fingerprint, plain
 from rememberer_nb.elements import Episode, to_data
+from rememberer_nb.envs.profile import TextEnv
 from rememberer_nb.errors import DataError, WorkerError
 from rememberer_nb.llms import close
 from rememberer_nb.loop.build import Settings, build_agent, build_env, build_llm, build_memory
-from rememberer_nb.loop.rollout import TextEnv, evaluate, train
+from rememberer_nb.loop.training import Conduct, evaluate, train
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.system.files import reason
 from rememberer_nb.system.places import write_text
@@ -123,7 +124,7 @@ def _train(
         comparison.train_tasks,
         seed=seed,
         config=settings.rollout,
-        keep_episodes=False,
+        conduct=Conduct(keep_episodes=False),
     )
     return memory, epoch_rows(episodes, agent=condition, seed=seed)
 

@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from rememberer_nb.agents.prompting_agent import (
-    Agent,
-    FixedExemplars,
-    PromptingAgent,
-    RandomAgent,
-    rememberer,
-)
-from rememberer_nb.agents.react import LLM_AGENTS, build_llm_agent
+from rememberer_nb.agents.baselines import FixedExemplars, RandomAgent
+from rememberer_nb.agents.interface import Agent
+from rememberer_nb.agents.prompting_agent import PromptingAgent
+from rememberer_nb.agents.react import ReActAgent
+from rememberer_nb.agents.reflexion import ReflexionAgent
+from rememberer_nb.agents.rememberer import rememberer
+from rememberer_nb.agents.retrieval_only import RetrievalOnlyAgent
 from rememberer_nb.config import (
     CapacityConfig,
     ExemplarConfig,
@@ -30,17 +29,20 @@ from rememberer_nb.config import (
 )
 from rememberer_nb.elements import Record
 from rememberer_nb.envs import make_env
+from rememberer_nb.envs.profile import Profile, TextEnv, profile_of
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.llms import LLM, make_llm
-from rememberer_nb.loop.rollout import TextEnv, profile_of
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory.initial import NAMES, read_initial
 from rememberer_nb.memory.origin import check_origin, origin_in, origin_of
 from rememberer_nb.memory.store.file import closed_on_failure
 from rememberer_nb.prompting.exemplars import fixed_exemplars
+from rememberer_nb.prompting.prompts import CountTokens, estimate_tokens
+from rememberer_nb.prompting.react_prompts import demonstration_of
 
 OFFLINE_AGENTS = ("random", "llm_only", "fixed_exemplars", "rememberer")
 DEFAULT_INITIAL = "E0"
+LLM_AGENTS = ("react", "reflexion", "retrieval_only")
 AGENTS = (*OFFLINE_AGENTS, *LLM_AGENTS)
 
 
@@ -139,6 +141,7 @@ def build_agent(
     memory: ExperienceMemory | None = None,
     seed: int = 0,
     llm: LLM | None = None,
+    count_tokens: CountTokens = estimate_tokens,
 ) -> Agent:
     """An agent by name.
 
@@ -149,49 +152,42 @@ def build_agent(
     seed : draws the exemplars of "fixed_exemplars" from the initial records.
     llm : shared by several agents (its budget, what it found out of the server); by default a new
         one, from `settings`.
+    count_tokens : text -> tokens, for the budgets of exemplars and prompt; an estimate by default.
     """
-    settings = settings or Settings()
-    profile = profile_of(env)
+    settings, profile = settings or Settings(), profile_of(env)
     if name == "random":
         return RandomAgent(profile)
     if name not in AGENTS:
         raise ConfigError(f"no agent is named {name!r}; known: {', '.join(AGENTS)}")
     llm = llm or build_llm(env, settings)
-    if name == "rememberer":
-        held = build_memory(settings) if memory is None else memory
-        return rememberer(
-            llm,
-            profile,
-            held,
-            retrieval=settings.retrieval,
-            exemplar=settings.exemplar,
-            rlem=settings.rlem,
-            prompt=settings.prompt,
-        )
-    if name in LLM_AGENTS:
-        return build_llm_agent(
-            name,
-            llm,
-            profile,
-            build_memory(settings) if memory is None else memory,
-            _demonstrations(settings, memory),
-            retrieval=settings.retrieval,
-            exemplar=settings.exemplar,
-            rlem=settings.rlem,
-            prompt=settings.prompt,
-        )
-    source = None
+    asks: dict[str, Any] = {"prompt": settings.prompt, "count_tokens": count_tokens}
+    if name == "llm_only":
+        return PromptingAgent(name, llm, profile, **asks)
     if name == "fixed_exemplars":
-        records = _demonstrations(settings, memory)
-        rng = np.random.default_rng(np.random.SeedSequence((seed, 0)))
-        n_exemplars = settings.retrieval.n_exemplars
-        source = FixedExemplars(
-            fixed_exemplars(records, n_exemplars, profile, rng, settings.exemplar)
-        )
-    return PromptingAgent(name, llm, profile, source, prompt=settings.prompt)
+        source = _fixed_exemplars(settings, profile, memory, seed)
+        return PromptingAgent(name, llm, profile, source, **asks)
+    if name == "react":
+        return ReActAgent(llm, profile, demonstration_of(_initial(settings, memory)), **asks)
+    held = build_memory(settings) if memory is None else memory
+    learns: dict[str, Any] = {"rlem": settings.rlem, **asks}
+    if name == "reflexion":
+        shown = demonstration_of(_initial(settings, memory))
+        return ReflexionAgent(llm, profile, shown, memory=held, **learns)
+    retrieves: dict[str, Any] = {"retrieval": settings.retrieval, "exemplar": settings.exemplar}
+    make = rememberer if name == "rememberer" else RetrievalOnlyAgent
+    return make(llm, profile, held, **retrieves, **learns)
 
 
-def _demonstrations(settings: Settings, memory: ExperienceMemory | None) -> tuple[Record, ...]:
+def _fixed_exemplars(
+    settings: Settings, profile: Profile, memory: ExperienceMemory | None, seed: int
+) -> FixedExemplars:
+    records = _initial(settings, memory)
+    rng = np.random.default_rng(np.random.SeedSequence((seed, 0)))
+    n_exemplars = settings.retrieval.n_exemplars
+    return FixedExemplars(fixed_exemplars(records, n_exemplars, profile, rng, settings.exemplar))
+
+
+def _initial(settings: Settings, memory: ExperienceMemory | None) -> tuple[Record, ...]:
     """Initial records as such: those named, else those that the memory started from."""
     name = initial_name(settings, memory)
     source = settings.initial or (name if name in NAMES else DEFAULT_INITIAL)

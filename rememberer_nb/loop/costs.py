@@ -18,12 +18,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rememberer_nb.agents.prompting_agent import Agent
+from rememberer_nb.agents.interface import Agent
 from rememberer_nb.config import LLMConfig, PromptConfig, RolloutConfig
 from rememberer_nb.elements import Decision, Episode, Prompt, Reply
+from rememberer_nb.envs.profile import TextEnv, profile_of
 from rememberer_nb.errors import ConfigError, LLMError
 from rememberer_nb.llms import make_llm
-from rememberer_nb.loop.rollout import TextEnv, profile_of, run_episode
+from rememberer_nb.loop.episode import run_episode
 
 N_PROBES = 3
 

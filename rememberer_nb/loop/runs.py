@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rememberer_nb.agents.prompting_agent import Agent, after_episodes, describe_agent
+from rememberer_nb.agents.interface import Agent, after_episodes, describe_agent
 from rememberer_nb.config import RolloutConfig
 from rememberer_nb.config.identity import differences, plain
 from rememberer_nb.elements import Episode
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.memory import ExperienceMemory
 
-# Epoch, position in it, task number.
+# Epoch, position in it, task number: what a training has to do.
 Job = tuple[int, int, int]
 OnEpisode = Callable[[Episode], None]
 # Of what `describe_run` notes. 1 had no version, and neither the LLM's settings nor the exemplars.

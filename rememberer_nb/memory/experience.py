@@ -104,6 +104,7 @@ class ExperienceMemory(RecordTable):
         was opened (`reload` then).
         """
         self._store.claim(wait_s)
+        self._catch_up()
 
     def reload(self) -> bool:
         """Follow a file that another process writes: the last commit, read anew.
@@ -136,10 +137,8 @@ class ExperienceMemory(RecordTable):
         try:
             yield
         except BaseException:
-            # A commit may have been interrupted just after it was written.
-            is_ahead = self._store.is_writer and self._n_written() != self._n_commits
-            if is_ahead or self._n_commits != n_commits:
-                self._is_dirty |= is_ahead
+            self._catch_up()
+            if self._n_commits != n_commits:
                 self.rollback()
             elif self._is_dirty or not self._is_whole:
                 self._is_whole = False
@@ -362,8 +361,10 @@ class ExperienceMemory(RecordTable):
                 "open it with the same n_tables"
             )
 
-    def _n_written(self) -> int:
-        return self._store.load_head().n_commits
+    def _catch_up(self) -> None:
+        """A commit may have been interrupted just after it was written."""
+        if self._store.is_writer and self._store.load_head().n_commits != self._n_commits:
+            self._load()
 
     def _load_all(self, head: Head) -> None:
         self._next_record, self._next_update = head.next_record, head.next_update

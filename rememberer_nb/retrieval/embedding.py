@@ -1,6 +1,6 @@
 """Cosine of dense vectors that an embedding model gives, "embedding:MODEL".
 
-Any OpenAI-compatible endpoint will do, see `rememberer_nb.llms.endpoint.embeddings`. A text is encoded once,
+Any OpenAI-compatible endpoint will do, see `llms.endpoint.embeddings`. A text is encoded once,
 together with whatever else waits, when it is first needed; the vectors are kept in the memory's
 file, so a memory that is opened again asks for nothing but its queries.
 """

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rememberer_nb.agents.prompting_agent import (
-    FixedExemplars,
-    MemoryExemplars,
-    NoExemplars,
-    PromptingAgent,
-    RandomAgent,
-    Situation,
-    StepRandom,
-    describe_agent,
-    random_action,
-    rememberer,
-)
 
+from rememberer_nb.agents.baselines import FixedExemplars, NoExemplars, RandomAgent, random_action
+from rememberer_nb.agents.interface import describe_agent
+from rememberer_nb.agents.prompting_agent import PromptingAgent
+from rememberer_nb.agents.rememberer import MemoryExemplars, rememberer
 from rememberer_nb.config import ExemplarConfig, PromptConfig, RetrievalConfig, RlemConfig
 from rememberer_nb.config.identity import differences, plain
-from rememberer_nb.elements import Advice, Exemplar, Task, Transition
+from rememberer_nb.elements import Advice, Exemplar, Situation, StepRandom, Task, Transition
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.prompting.exemplars import fixed_exemplars
 from rememberer_nb.rlem import learn_episode
@@ -159,7 +151,6 @@ def test_settings_reach_their_stage(memory: ExperienceMemory) -> None:
         ScriptedLLM(["go[on]"]),
         TOY,
         memory,
-        name="mine",
         retrieval=RetrievalConfig(n_exemplars=1, task_weight=1.0),
         exemplar=ExemplarConfig(use_synthetic=False),
         rlem=RlemConfig(n_step=3),
@@ -169,7 +160,7 @@ def test_settings_reach_their_stage(memory: ExperienceMemory) -> None:
     assert [hit.total for hit in decision.hits] == [decision.hits[0].task_similarity]
     assert decision.exemplars[0].discouraged == ()
     assert "Last actions:\n- none" in decision.prompt.text
-    assert (agent.name, agent.rlem.n_step, agent.memory) == ("mine", 3, memory)
+    assert (agent.name, agent.rlem.n_step, agent.memory) == ("rememberer", 3, memory)
 
 
 def test_m_of_the_memory_is_the_default(memory: ExperienceMemory) -> None:

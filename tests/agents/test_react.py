@@ -8,26 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rememberer_nb.agents.prompting_agent import (
-    PromptingAgent,
-    Situation,
-    StepRandom,
-    describe_agent,
-    rememberer,
-)
-from rememberer_nb.agents.react import (
-    LLM_AGENTS,
-    ReActAgent,
-    ReflexionAgent,
-    RetrievalOnlyAgent,
-    build_llm_agent,
-    read_thought_and_action,
-)
 
+from rememberer_nb.agents.interface import describe_agent
+from rememberer_nb.agents.prompting_agent import PromptingAgent
+from rememberer_nb.agents.react import ReActAgent, read_thought_and_action
+from rememberer_nb.agents.reflexion import ReflexionAgent
+from rememberer_nb.agents.rememberer import rememberer
+from rememberer_nb.agents.retrieval_only import RetrievalOnlyAgent
 from rememberer_nb.cli import main
 from rememberer_nb.config import ExemplarConfig, RetrievalConfig, RolloutConfig
 from rememberer_nb.config.identity import differences
-from rememberer_nb.elements import ActionValue, Prompt, Record, Reply, Task
+from rememberer_nb.elements import ActionValue, Prompt, Record, Reply, Situation, StepRandom, Task
 from rememberer_nb.errors import (
     BudgetError,
     ConfigError,
@@ -36,9 +27,10 @@ from rememberer_nb.errors import (
     ReplyError,
 )
 from rememberer_nb.llms import RecordingLLM
-from rememberer_nb.loop.build import Settings, build_agent, build_env
+from rememberer_nb.loop.build import LLM_AGENTS, Settings, build_agent, build_env
 from rememberer_nb.loop.costs import UnaskedLLM, estimate_run, llm_totals
-from rememberer_nb.loop.rollout import evaluate, run_episode, train
+from rememberer_nb.loop.episode import run_episode
+from rememberer_nb.loop.training import Conduct, evaluate, train
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.prompting.react_prompts import Demonstration, Turn
 from tests.toy import TOY, ScriptedLLM, ToyEnv
@@ -196,7 +188,7 @@ def test_a_stop_while_reflecting_loses_no_episode(stop: BaseException, tmp_path:
     with ExperienceMemory.open(tmp_path / "m.sqlite") as memory:
         agent = ReflexionAgent(ScriptedLLM(answers), TOY, memory=memory)
         with pytest.raises(type(stop)):
-            train(ToyEnv(), agent, [0, 1, 2], config=ONCE, on_episode=kept.append)
+            train(ToyEnv(), agent, [0, 1, 2], config=ONCE, conduct=Conduct(on_episode=kept.append))
         assert [episode.task.task_id for episode in kept] == ["0", "1"]
         assert [episode.task.task_id for episode in memory.episodes()] == ["0", "1"]
 
@@ -324,8 +316,8 @@ def test_successful_steps_have_no_values_to_go_by(
 
 
 def test_an_unknown_name() -> None:
-    with pytest.raises(ConfigError, match="known: react, reflexion, retrieval_only"):
-        build_llm_agent("oracle", ScriptedLLM(["x"]), TOY, ExperienceMemory(), ())
+    with pytest.raises(ConfigError, match=r"known: random, .*, react, reflexion, retrieval_only"):
+        build_agent("oracle", ToyEnv())
 
 
 def test_a_recorded_model_is_no_stand_in(tmp_path: Path) -> None:

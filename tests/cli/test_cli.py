@@ -137,8 +137,8 @@ def no_work(*_: object, **__: object) -> None:
 def idle(monkeypatch) -> None:
     """Whatever works says that it should not."""
     for name in (
-        "loop.rollout.train",
-        "loop.rollout.evaluate",
+        "loop.training.train",
+        "loop.training.evaluate",
         "experiments.comparison.run_seed",
         "teaching.suite.run_notebook",
     ):

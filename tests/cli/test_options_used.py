@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rememberer_nb.agents.prompting_agent import describe_agent
+from rememberer_nb.agents.interface import describe_agent
 from rememberer_nb.cli.loop import _settings
 from rememberer_nb.cli.main import _parser, main
 from rememberer_nb.cli.options_used import check_used

@@ -17,10 +17,10 @@ import pytest
 from gymnasium.error import InvalidAction, ResetNeeded
 from gymnasium.utils.env_checker import check_env
 
-from rememberer_nb.agents.prompting_agent import RandomAgent
+from rememberer_nb.agents.baselines import RandomAgent
 from rememberer_nb.envs.mobile_env import MAX_TEXT, MobileEnv, connect, read_hierarchy
 from rememberer_nb.errors import DataError, MissingExtraError, TaskError
-from rememberer_nb.loop.rollout import run_episode
+from rememberer_nb.loop.episode import run_episode
 
 
 class StepType(enum.IntEnum):

@@ -17,7 +17,7 @@ from rememberer_nb.llms import close, make_llm
 from rememberer_nb.llms.budget import Budget, BudgetedLLM, Spent, with_budget
 from rememberer_nb.llms.testing.local_server import completion
 from rememberer_nb.loop.parallel import Slots
-from rememberer_nb.loop.rollout import evaluate
+from rememberer_nb.loop.training import Conduct, evaluate
 from tests.llms.conftest import FaultServer, refusal, reply
 from tests.toy import TOY, ScriptedLLM, ToyEnv
 
@@ -115,8 +115,9 @@ def test_a_run_stops_cleanly(n_slots: int) -> None:
             ToyEnv(max_steps=2),
             agent,
             range(4),
-            slots=Slots(n_slots, lambda: ToyEnv(max_steps=2)),
-            on_episode=kept.append,
+            conduct=Conduct(
+                slots=Slots(n_slots, lambda: ToyEnv(max_steps=2)), on_episode=kept.append
+            ),
         )
     assert all(len(episode.steps) == 2 for episode in kept)
     assert llm.budget.spent.n_calls == 5

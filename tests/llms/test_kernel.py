@@ -22,7 +22,8 @@ agent = rnb.build_agent("llm_only", env, settings, llm=llm)
 slots = rnb.Slots(8, lambda: rnb.build_env(settings))
 kept = []
 """
-RUN = "rnb.evaluate(env, agent, range(100, 200), slots=slots, on_episode=kept.append)"
+CONDUCT = "rnb.Conduct(slots=slots, on_episode=kept.append)"
+RUN = f"rnb.evaluate(env, agent, range(100, 200), conduct={CONDUCT})"
 
 
 class Kernel:
@@ -71,4 +72,7 @@ def test_the_stop_button(server: FaultServer, kernel: Kernel) -> None:
     assert 8 <= int(kernel.value("len(kept)")) <= 13
     # The same LLM can be asked again.
     server.play(quick)
-    assert kernel.value("len(rnb.evaluate(env, agent, [100, 101], slots=slots))") == "2"
+    assert (
+        kernel.value("len(rnb.evaluate(env, agent, [100, 101], conduct=rnb.Conduct(slots=slots)))")
+        == "2"
+    )

@@ -209,7 +209,7 @@ def test_inside_a_running_event_loop(stand_in: str) -> None:
     from rememberer_nb.config import LLMConfig
     from rememberer_nb.loop.build import Settings, build_agent, build_env, build_llm
     from rememberer_nb.loop.parallel import Slots
-    from rememberer_nb.loop.rollout import evaluate
+    from rememberer_nb.loop.training import Conduct, evaluate
 
     settings = Settings(llm="openai:m", llm_config=LLMConfig(reply_format="text"))
     env = build_env(settings)
@@ -218,7 +218,7 @@ def test_inside_a_running_event_loop(stand_in: str) -> None:
         llm = build_llm(env, settings)
         agent = build_agent("llm_only", env, settings, llm=llm)
         slots = Slots(4, lambda: build_env(settings))
-        episodes = evaluate(env, agent, range(100, 106), slots=slots)
+        episodes = evaluate(env, agent, range(100, 106), conduct=Conduct(slots=slots))
         llm.close()
         return len(episodes)
 

@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rememberer_nb.agents.prompting_agent import FixedExemplars, PromptingAgent
+from rememberer_nb.agents.baselines import FixedExemplars
+from rememberer_nb.agents.prompting_agent import PromptingAgent
 from rememberer_nb.config import RlemConfig, RolloutConfig
 from rememberer_nb.elements import ActionValue, Record
 from rememberer_nb.errors import ConfigError, MemoryFileError
 from rememberer_nb.loop.build import OFFLINE_AGENTS, Settings, build_agent, build_env, build_memory
-from rememberer_nb.loop.rollout import run_episode
+from rememberer_nb.loop.episode import run_episode
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory.initial import read_initial
 from rememberer_nb.memory.operations import filter_records, merge

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from rememberer_nb.agents.prompting_agent import PromptingAgent, RandomAgent
+from rememberer_nb.agents.baselines import RandomAgent
+from rememberer_nb.agents.prompting_agent import PromptingAgent
 from rememberer_nb.config import LLMConfig, PromptConfig, RolloutConfig
 from rememberer_nb.elements import Reply
 from rememberer_nb.errors import LLMResponseError, LLMTimeoutError
 from rememberer_nb.loop.build import Settings, build_agent, build_env, build_memory
 from rememberer_nb.loop.costs import estimate_run, llm_totals
-from rememberer_nb.loop.rollout import run_episode
+from rememberer_nb.loop.episode import run_episode
 from tests.toy import TOY, ScriptedLLM, ToyEnv
 
 CUT = LLMResponseError("cut off", name="truncated", reply=Reply("go[", 50, 20))

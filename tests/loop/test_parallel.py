@@ -11,16 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rememberer_nb.agents.prompting_agent import PromptingAgent, RandomAgent, rememberer
+from rememberer_nb.agents.baselines import RandomAgent
+from rememberer_nb.agents.prompting_agent import PromptingAgent
+from rememberer_nb.agents.rememberer import rememberer
 from rememberer_nb.config import RolloutConfig
 from rememberer_nb.elements import Episode, Prompt, Reply, to_data
 from rememberer_nb.errors import ConfigError, LLMAuthError, LLMTimeoutError
 from rememberer_nb.loop.build import Settings, build_agent, build_env, build_memory
 from rememberer_nb.loop.parallel import Slots, run_jobs
-from rememberer_nb.loop.rollout import evaluate, train
+from rememberer_nb.loop.training import Conduct, evaluate, train
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.retrieval.similarity import make_similarity
-from tests.loop.test_rollout import dump, guesses
+from tests.loop.test_training import dump, guesses
 from tests.toy import TOY, ScriptedLLM, ToyEnv, opens_the_right_door
 
 TEN = Slots(10, ToyEnv)
@@ -61,7 +63,7 @@ def test_the_results_are_those_of_one_after_the_other(n_slots: int) -> None:
     expected = evaluate(ToyEnv(), agent, tasks, seed=3)
     before = dump(agent.memory)
     agent.llm = slow = Slow()
-    found = evaluate(ToyEnv(), agent, tasks, seed=3, slots=Slots(n_slots, ToyEnv))
+    found = evaluate(ToyEnv(), agent, tasks, seed=3, conduct=Conduct(slots=Slots(n_slots, ToyEnv)))
     assert to_data(found) == to_data(expected)
     assert dump(agent.memory) == before
     assert 1 < slow.n_most <= min(n_slots, 20)
@@ -74,13 +76,15 @@ def test_the_shop_with_the_stand_in_and_a_memory_file(tmp_path: Path) -> None:
         agent = build_agent("rememberer", env, settings, memory=memory)
         expected = evaluate(env, agent, range(6))
         slots = Slots(4, lambda: build_env(settings))
-        assert to_data(evaluate(env, agent, range(6), slots=slots)) == to_data(expected)
+        assert to_data(evaluate(env, agent, range(6), conduct=Conduct(slots=slots))) == to_data(
+            expected
+        )
 
 
 def test_waiting_overlaps() -> None:
     agent = agent_with(Slow(delay_s=0.05))
     started = time.perf_counter()
-    episodes = evaluate(ToyEnv(), agent, [0, 1, 2, 3] * 5, slots=Slots(20, ToyEnv))
+    episodes = evaluate(ToyEnv(), agent, [0, 1, 2, 3] * 5, conduct=Conduct(slots=Slots(20, ToyEnv)))
     n_steps = sum(len(episode.steps) for episode in episodes)
     assert n_steps > 40
     assert time.perf_counter() - started < 0.05 * n_steps / 2
@@ -88,12 +92,16 @@ def test_waiting_overlaps() -> None:
 
 def test_an_agent_without_llm() -> None:
     expected = evaluate(ToyEnv(), RandomAgent(TOY), range(4))
-    assert to_data(evaluate(ToyEnv(), RandomAgent(TOY), range(4), slots=TEN)) == to_data(expected)
+    assert to_data(
+        evaluate(ToyEnv(), RandomAgent(TOY), range(4), conduct=Conduct(slots=TEN))
+    ) == to_data(expected)
 
 
 def test_failed_calls_are_fallbacks_here_too() -> None:
     llm = ScriptedLLM([LLMTimeoutError("too late")])
-    episodes = evaluate(ToyEnv(), PromptingAgent("llm_only", llm, TOY), range(4), slots=TEN)
+    episodes = evaluate(
+        ToyEnv(), PromptingAgent("llm_only", llm, TOY), range(4), conduct=Conduct(slots=TEN)
+    )
     assert all(e.n_reply_errors == len(e.steps) > 0 for e in episodes)
 
 
@@ -111,8 +119,7 @@ def test_a_stop_keeps_what_is_finished_and_begins_nothing_more() -> None:
             ToyEnv(max_steps=2),
             PromptingAgent("llm_only", llm, TOY),
             [0] * 50,
-            slots=Slots(4, lambda: ToyEnv(max_steps=2)),
-            on_episode=kept.append,
+            conduct=Conduct(slots=Slots(4, lambda: ToyEnv(max_steps=2)), on_episode=kept.append),
         )
     assert 4 <= len(kept) <= 8
     assert len(llm.prompts) <= 12 + 4
@@ -123,7 +130,7 @@ def test_a_bug_is_not_swallowed() -> None:
         raise ZeroDivisionError("a bug")
 
     with pytest.raises(ZeroDivisionError):
-        evaluate(ToyEnv(), agent_with(ScriptedLLM(bug)), range(4), slots=TEN)
+        evaluate(ToyEnv(), agent_with(ScriptedLLM(bug)), range(4), conduct=Conduct(slots=TEN))
 
 
 @pytest.mark.parametrize("n_slots", [1, 8])
@@ -148,8 +155,7 @@ def test_ctrl_c_ends_it_promptly_and_loses_nothing_finished(n_slots: int) -> Non
             ToyEnv(max_steps=2),
             PromptingAgent("llm_only", llm, TOY),
             [0] * 100,
-            slots=Slots(n_slots, lambda: ToyEnv(max_steps=2)),
-            on_episode=press,
+            conduct=Conduct(slots=Slots(n_slots, lambda: ToyEnv(max_steps=2)), on_episode=press),
         )
     assert time.monotonic() - started < 3.0
     assert n_slots <= len(kept) < 3 * n_slots
@@ -166,7 +172,7 @@ def test_slots_say_what_they_lack() -> None:
     with pytest.raises(ConfigError, match="at least"):
         Slots(0)
     with pytest.raises(ConfigError, match="need a batch_size"):
-        train(ToyEnv(), agent_with(ScriptedLLM(guesses)), [0], slots=TEN)
+        train(ToyEnv(), agent_with(ScriptedLLM(guesses)), [0], conduct=Conduct(slots=TEN))
     with pytest.raises(ConfigError, match="a worker at least"):
         next(run_jobs([1], lambda w, a, j: j, [], object()))
 
@@ -178,7 +184,9 @@ def batched(n_slots: int, size: int, n_epochs: int = 2) -> tuple[list[Episode], 
     agent = agent_with(Slow(delay_s=0.002))
     config = RolloutConfig(n_epochs=n_epochs, batch_size=size)
     slots = Slots(n_slots, ToyEnv)
-    return train(ToyEnv(), agent, range(4), seed=1, config=config, slots=slots), agent.memory
+    return train(
+        ToyEnv(), agent, range(4), seed=1, config=config, conduct=Conduct(slots=slots)
+    ), agent.memory
 
 
 def test_batches_do_not_depend_on_the_slots() -> None:
@@ -222,7 +230,7 @@ def test_an_interrupted_batch_is_learnt_as_far_as_it_is_finished() -> None:
     kept: list[Episode] = []
     config = RolloutConfig(n_epochs=1, batch_size=4)
     with pytest.raises(KeyboardInterrupt):
-        train(ToyEnv(), agent, range(4), config=config, on_episode=kept.append)
+        train(ToyEnv(), agent, range(4), config=config, conduct=Conduct(on_episode=kept.append))
     assert [len(e.steps) for e in kept] == [6, 6]
     assert agent.memory.n_updates == 12
     assert len(agent.memory.episodes()) == 2

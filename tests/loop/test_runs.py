@@ -7,13 +7,10 @@ import functools
 from pathlib import Path
 
 import pytest
-from rememberer_nb.agents.prompting_agent import (
-    FixedExemplars,
-    PromptingAgent,
-    RandomAgent,
-    rememberer,
-)
 
+from rememberer_nb.agents.baselines import FixedExemplars, RandomAgent
+from rememberer_nb.agents.prompting_agent import PromptingAgent
+from rememberer_nb.agents.rememberer import rememberer
 from rememberer_nb.config import (
     CapacityConfig,
     PromptConfig,
@@ -23,14 +20,15 @@ from rememberer_nb.config import (
 )
 from rememberer_nb.elements import Advice, Episode, Exemplar, Prompt
 from rememberer_nb.errors import ConfigError, MemoryFileError
+from rememberer_nb.loop.episode import run_episode
 from rememberer_nb.loop.logged import learn_logged
 from rememberer_nb.loop.parallel import Slots
-from rememberer_nb.loop.rollout import run_episode, train
+from rememberer_nb.loop.training import Conduct, train
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory.check import check
 from rememberer_nb.memory.operations import dump
 from rememberer_nb.prompting.prompts import Template
-from tests.loop.test_rollout import Stop, at_line, guesses
+from tests.loop.test_training import Stop, at_line, guesses
 from tests.toy import TOY, ScriptedLLM, ToyEnv
 
 LIMITS = CapacityConfig(max_records=4, max_actions=2)
@@ -79,7 +77,7 @@ def test_stopped_at_every_call_and_resumed(tmp_path: Path, config: RolloutConfig
         seen: list[Episode] = []
         with ExperienceMemory.open(path, capacity=LIMITS) as memory:
             assert not memory.run["is_finished"]
-            found = run(memory, config=config, resume=True, on_episode=seen.append)
+            found = run(memory, config=config, resume=True, conduct=Conduct(on_episode=seen.append))
             assert list(dump(memory)) == expected
             assert found == seen == episodes
         assert check(path)["problems"] == []
@@ -135,7 +133,8 @@ def test_an_episode_that_is_cut_short_leaves_nothing() -> None:
 def test_whole_batches_are_resumed(tmp_path: Path, n_slots: int) -> None:
     """A process that is killed has learnt from all of a batch or from none of it."""
     config = RolloutConfig(batch_size=2)
-    settings = {"config": config, "slots": Slots(n_slots, ToyEnv)}
+    slots = Slots(n_slots, ToyEnv)
+    settings = {"config": config, "conduct": Conduct(slots=slots)}
     expected, episodes = straight(**settings)
 
     class Killed(BaseException):
@@ -151,7 +150,7 @@ def test_whole_batches_are_resumed(tmp_path: Path, n_slots: int) -> None:
 
         path = tmp_path / f"{n_done}.sqlite"
         with ExperienceMemory.open(path, capacity=LIMITS) as memory, pytest.raises(Killed):
-            run(memory, on_episode=die, **settings)
+            run(memory, config=config, conduct=Conduct(slots=slots, on_episode=die))
         with ExperienceMemory.open(path, capacity=LIMITS) as memory:
             assert run(memory, resume=True, **settings) == episodes
             assert list(dump(memory)) == expected
@@ -297,11 +296,11 @@ def test_an_agent_that_does_not_describe_itself_is_told_so() -> None:
 
 def test_what_cannot_be_resumed(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="agent with a memory that keeps episodes"):
-        run(ExperienceMemory(), resume=True, keep_episodes=False)
+        run(ExperienceMemory(), resume=True, conduct=Conduct(keep_episodes=False))
     with pytest.raises(ConfigError, match="agent with a memory"):
         train(ToyEnv(), RandomAgent(TOY), [0], resume=True)
     memory = ExperienceMemory()
-    run(memory, keep_episodes=False)
+    run(memory, conduct=Conduct(keep_episodes=False))
     with pytest.raises(ConfigError, match="holds no training run"):
         run(memory, resume=True)
     run(memory)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from rememberer_nb.agents.prompting_agent import rememberer
+from rememberer_nb.agents.rememberer import rememberer
 from rememberer_nb.cli import main
 from rememberer_nb.config import CapacityConfig, RlemConfig, RolloutConfig
 from rememberer_nb.elements import Transition
 from rememberer_nb.errors import MemoryFileError
-from rememberer_nb.loop.rollout import train
+from rememberer_nb.loop.training import train
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory.check import check
 from rememberer_nb.memory.initial import read_initial
@@ -23,7 +23,7 @@ from rememberer_nb.memory.store.format import (
     read_records,
 )
 from rememberer_nb.rlem import learn_episode
-from tests.loop.test_rollout import guesses
+from tests.loop.test_training import guesses
 from tests.memory.store.test_store import filled
 from tests.toy import TOY, ScriptedLLM, ToyEnv
 

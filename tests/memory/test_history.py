@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from rememberer_nb.agents.prompting_agent import rememberer
+from rememberer_nb.agents.rememberer import rememberer
 from rememberer_nb.config import CapacityConfig, RlemConfig
 from rememberer_nb.envs import get_profile
 from rememberer_nb.errors import MemoryFileError
-from rememberer_nb.loop.rollout import train
+from rememberer_nb.loop.training import train
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory.history import ORDERS, History
 from rememberer_nb.memory.initial import read_initial

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from rememberer_nb.agents.prompting_agent import rememberer
+from rememberer_nb.agents.rememberer import rememberer
 from rememberer_nb.config import CapacityConfig, ExemplarConfig, RetrievalConfig, RlemConfig
 from rememberer_nb.display.plots import q_history
 from rememberer_nb.elements import Transition
-from rememberer_nb.loop.rollout import train
+from rememberer_nb.loop.training import train
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory.provenance import decision_records, record_uses, value_history
 from rememberer_nb.rlem import learn_episode

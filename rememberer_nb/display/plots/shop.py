@@ -95,7 +95,7 @@ def pair_scores(pairs: Table, ax: Axes | None = None, *, score: str = "total") -
 
     Parameters
     ----------
-    pairs : rows with `group` and the score, as of `rememberer_nb.analysis.similarities.scored_pairs`; groups
+    pairs : rows with `group` and the score, as of `analysis.similarities.scored_pairs`; groups
         stand in order of their category, else of appearance, and the first is coloured.
 
     >>> rows = [{"group": "similar", "total": 0.8}, {"group": "not", "total": 0.1}]

@@ -15,7 +15,7 @@ from rememberer_nb.envs.webshop.profile import page_type
 from rememberer_nb.envs.webshop.reward import count_options
 
 if TYPE_CHECKING:
-    from rememberer_nb.agents.prompting_agent import Situation, StepRandom
+    from rememberer_nb.elements import Situation, StepRandom
     from rememberer_nb.envs.webshop.catalogue import Product
     from rememberer_nb.envs.webshop.goals import Goal
     from rememberer_nb.envs.webshop.shop import Shop

@@ -18,7 +18,7 @@ from rememberer_nb.envs.wikihow.profile import page_type
 from rememberer_nb.retrieval.instructions import current_instruction
 
 if TYPE_CHECKING:
-    from rememberer_nb.agents.prompting_agent import Situation, StepRandom
+    from rememberer_nb.elements import Situation, StepRandom
     from rememberer_nb.envs.wikihow.env import WikiHowEnv
 
 _TEXT = "<text>"

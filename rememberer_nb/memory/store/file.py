@@ -71,6 +71,11 @@ class StoreFile:
         """Whether file and folder may be written."""
         return os.access(self.real, os.W_OK) and os.access(self.real.parent, os.W_OK)
 
+    def identity(self) -> bytes | None:
+        """What the file is known by, None if it says nothing of it."""
+        with closing(connect(self.real, "mode=ro")) as db:
+            return _identity_or_none(db)
+
     def exists(self) -> bool:
         """Whether there is something under the name."""
         return os.path.lexists(self.real)

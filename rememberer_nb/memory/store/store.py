@@ -70,6 +70,8 @@ class Store(StoredRows):
         self._file: StoreFile | None = None
         # Of a file: whether there is none yet, and whether it is taken for unchanging.
         self._is_new = self._is_fixed = False
+        # Of a file that is being made: what it will be known by.
+        self._making: bytes | None = None
         with self._naming("opened"):
             if self.path is None:
                 self._connection = _in_ram()
@@ -202,6 +204,8 @@ class Store(StoredRows):
             raise self.error(
                 f"was opened by process {self._process}, before a fork; open it again in this one"
             )
+        if self._making is not None and self._file is not None and self._file.exists():
+            self._take_up(self._file)
         return self._connection
 
     def _open(self, must_exist: bool) -> None:
@@ -240,17 +244,32 @@ class Store(StoredRows):
         self._connection, self._is_fixed = db, False
 
     def _make(self, file: StoreFile, fill: Callable[[sqlite3.Connection], None]) -> None:
+        identity = os.urandom(16)
+
         def fill_anew(db: sqlite3.Connection) -> None:
             db.executescript(SCHEMA)
             with transaction(db):
-                write_meta(db, {IDENTITY_KEY: os.urandom(16)})
+                write_meta(db, {IDENTITY_KEY: identity})
                 fill(db)
 
         assert self._lock is not None
         self._lock.renew()
+        self._making = identity
         file.make(fill_anew)
-        self._usable().close()
-        self._connection, self._is_new = file.open_to_write(), False
+        self._go_on_with(file)
+
+    def _take_up(self, file: StoreFile) -> None:
+        """Ctrl-C can come just after the file was made: it is this store's all the same."""
+        if self._lock is not None and file.identity() == self._making:
+            self._go_on_with(file)
+            self._head = self.get_meta(HEAD_KEY)
+
+    def _go_on_with(self, file: StoreFile) -> None:
+        """Leave the tables in RAM for the file that this store has made."""
+        in_ram, self._connection = self._connection, file.open_to_write()
+        self._is_new, self._making = False, None
+        if in_ram is not None:
+            in_ram.close()
 
     def _change(self, fill: Callable[[sqlite3.Connection], None]) -> None:
         if self._lock is not None and self._file is not None:

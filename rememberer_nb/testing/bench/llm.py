@@ -17,7 +17,7 @@ from rememberer_nb.llms.testing.local_server import stand_in_server
 from rememberer_nb.loop.build import Settings, build_agent, build_env, build_memory
 from rememberer_nb.loop.costs import llm_totals
 from rememberer_nb.loop.parallel import Slots
-from rememberer_nb.loop.rollout import evaluate
+from rememberer_nb.loop.training import Conduct, evaluate
 from rememberer_nb.testing.bench.machine import machine
 
 DELAY_S = 0.2
@@ -70,16 +70,16 @@ def _evaluate(n: int, slots: int, seed: int) -> tuple[list[Episode], float]:
     """The episodes, and how long they took together, in seconds."""
     settings = Settings()
     env = build_env(settings)
-    places = Slots(slots, lambda: build_env(settings))
+    conduct = Conduct(slots=Slots(slots, lambda: build_env(settings)))
     with build_memory(settings) as memory, stand_in_server(DELAY_S) as url:
         config = LLMConfig(model="stand-in", reply_format="text")
         llm = OpenAILLM(config, endpoint=Endpoint(url, NO_KEY))
         try:
             agent = build_agent("rememberer", env, settings, memory=memory, seed=seed, llm=llm)
             # Connections are made, and everything is imported, before the clock starts.
-            evaluate(env, agent, [_WARM_UP_TASK] * slots, seed=seed, slots=places)
+            evaluate(env, agent, [_WARM_UP_TASK] * slots, seed=seed, conduct=conduct)
             started = time.perf_counter()
-            episodes = evaluate(env, agent, range(n), seed=seed, slots=places)
+            episodes = evaluate(env, agent, range(n), seed=seed, conduct=conduct)
             return episodes, time.perf_counter() - started
         finally:
             llm.close()

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from rememberer_nb.agents.prompting_agent import PromptingAgent
+from rememberer_nb.envs.profile import TextEnv
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.loop.build import Settings, build_agent, build_env, build_memory
-from rememberer_nb.loop.rollout import TextEnv, run_episode
+from rememberer_nb.loop.episode import run_episode
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.testing.bench.lcs import bench_lcs
 from rememberer_nb.testing.bench.llm import bench_llm

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from rememberer_nb.agents.prompting_agent import rememberer
+from rememberer_nb.agents.rememberer import rememberer
 from rememberer_nb.config import ExemplarConfig, RlemConfig
 from rememberer_nb.elements import Episode, Prompt, Reply, Task
 from rememberer_nb.envs.webshop.profile import WEBSHOP
-from rememberer_nb.loop.rollout import run_episode
+from rememberer_nb.loop.episode import run_episode
 from rememberer_nb.memory import ExperienceMemory
 
 NASTY = "Red Lamp <script>window.hacked = 1</script> & \"Shade\" <img src=x onerror='hacked()'>"

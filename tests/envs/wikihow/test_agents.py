@@ -9,7 +9,8 @@ import pytest
 from rememberer_nb.config import RolloutConfig
 from rememberer_nb.envs.tasks import task_numbers
 from rememberer_nb.loop.build import OFFLINE_AGENTS, Settings, build_agent, build_env, build_memory
-from rememberer_nb.loop.rollout import evaluate, run_episode, train
+from rememberer_nb.loop.episode import run_episode
+from rememberer_nb.loop.training import evaluate, train
 
 SETTINGS = Settings(env="wikihow")
 DEVELOPMENT = range(90, 96)

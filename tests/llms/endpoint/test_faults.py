@@ -19,7 +19,8 @@ from rememberer_nb.elements import Episode
 from rememberer_nb.errors import LLMError, LLMOutageError, LLMStopError
 from rememberer_nb.llms.endpoint.client import OpenAILLM
 from rememberer_nb.loop.costs import llm_totals
-from rememberer_nb.loop.rollout import evaluate, run_episode
+from rememberer_nb.loop.episode import run_episode
+from rememberer_nb.loop.training import Conduct, evaluate
 from tests.llms.conftest import KEY, FaultServer, refusal, reply
 from tests.toy import TOY, ToyEnv
 
@@ -160,7 +161,7 @@ def test_what_stops_a_run(server: FaultServer, llms: list[OpenAILLM], case: str)
     kept: list[Episode] = []
     with pytest.raises(LLMStopError, match=complaint) as stop:
         agent = PromptingAgent("llm_only", llm, TOY)
-        evaluate(ToyEnv(max_steps=1), agent, [0, 1, 2], on_episode=kept.append)
+        evaluate(ToyEnv(max_steps=1), agent, [0, 1, 2], conduct=Conduct(on_episode=kept.append))
     assert stop.value.name == name
     assert KEY not in str(stop.value)
     assert len(server.log) == 2
@@ -189,7 +190,9 @@ def test_an_outage_stops_the_run(server: FaultServer, llms: list[OpenAILLM]) -> 
     kept: list[Episode] = []
     with pytest.raises(LLMOutageError, match=r"3 calls in a row to 127.* failed; .* 503"):
         agent = PromptingAgent("llm_only", llm, TOY)
-        evaluate(ToyEnv(max_steps=1), agent, list(range(4)) * 3, on_episode=kept.append)
+        evaluate(
+            ToyEnv(max_steps=1), agent, list(range(4)) * 3, conduct=Conduct(on_episode=kept.append)
+        )
     # Two failures, a reply that starts the count anew, three failures.
     assert [e.steps[0].decision.error_name for e in kept] == [
         "unavailable", "unavailable", None, "unavailable", "unavailable"]  # fmt: skip

@@ -27,7 +27,7 @@ from rememberer_nb.errors import LLMError
 from rememberer_nb.llms.endpoint.client import OpenAILLM
 from rememberer_nb.llms.endpoint.embeddings import EmbeddingClient
 from rememberer_nb.loop.build import Settings, build_agent, build_env, build_llm, build_memory
-from rememberer_nb.loop.rollout import train
+from rememberer_nb.loop.training import train
 from rememberer_nb.system.resources import notebooks_path
 from rememberer_nb.teaching.report import write_html
 from rememberer_nb.teaching.suite import run_notebook

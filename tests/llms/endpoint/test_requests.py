@@ -18,7 +18,7 @@ from rememberer_nb.errors import ConfigError, LLMAuthError
 from rememberer_nb.llms import make_llm
 from rememberer_nb.llms.endpoint.client import OpenAILLM
 from rememberer_nb.llms.endpoint.features import SCHEMA_HINT
-from rememberer_nb.loop.rollout import run_episode
+from rememberer_nb.loop.episode import run_episode
 from rememberer_nb.prompting.prompts import REPLY_SCHEMA, build_prompt
 from tests.llms.conftest import KEY, ROOT, FaultServer, refusal, reply
 from tests.toy import TOY, ToyEnv

@@ -27,7 +27,9 @@ from rememberer_nb.llms.endpoint.client import OpenAILLM
 from rememberer_nb.llms.local.llama_cpp import LlamaCppLLM
 from rememberer_nb.llms.testing.tiny_model import write_tiny_model
 from rememberer_nb.loop.build import Settings, build_agent, build_env
-from rememberer_nb.loop.rollout import Slots, evaluate, run_episode, train
+from rememberer_nb.loop.episode import run_episode
+from rememberer_nb.loop.parallel import Slots
+from rememberer_nb.loop.training import Conduct, evaluate, train
 from rememberer_nb.prompting.prompts import REPLY_SCHEMA, build_prompt
 from tests.toy import TOY
 
@@ -123,7 +125,9 @@ def test_several_at_once_give_the_same(llm: LlamaCppLLM) -> None:
     agent = build_agent("rememberer", world, settings, llm=llm)
     tasks = [120, 121, 122]
     alone = evaluate(world, agent, tasks)
-    together = evaluate(world, agent, tasks, slots=Slots(3, lambda: build_env(settings)))
+    together = evaluate(
+        world, agent, tasks, conduct=Conduct(slots=Slots(3, lambda: build_env(settings)))
+    )
     actions = [[step.action for step in episode.steps] for episode in (*alone, *together)]
     assert actions[:3] == actions[3:]
 

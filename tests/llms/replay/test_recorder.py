@@ -28,7 +28,7 @@ from rememberer_nb.errors import (
     ReplayError,
 )
 from rememberer_nb.llms import OfflineLLM, RecordingLLM, ReplayLLM, make_llm
-from rememberer_nb.loop.rollout import evaluate
+from rememberer_nb.loop.training import evaluate
 from tests.llms.conftest import ROOT
 from tests.toy import TOY, ScriptedLLM, ToyEnv, opens_the_right_door
 

@@ -252,8 +252,8 @@ def test_format_1_is_read_as_it_is_and_migrated_by_the_first_commit(
 
 
 def test_migrating_tells_what_was_used(tmp_path: Path) -> None:
-    from rememberer_nb.agents.prompting_agent import rememberer
-    from rememberer_nb.loop.rollout import train
+    from rememberer_nb.agents.rememberer import rememberer
+    from rememberer_nb.loop.training import train
     from tests.toy import TOY, ScriptedLLM, ToyEnv, opens_the_right_door
 
     memory = ExperienceMemory.open(tmp_path / "now.sqlite")
@@ -267,8 +267,8 @@ def test_migrating_tells_what_was_used(tmp_path: Path) -> None:
 
 
 def test_format_2_is_read_as_it_is_and_migrated_by_the_first_commit(tmp_path: Path) -> None:
-    from rememberer_nb.agents.prompting_agent import rememberer
-    from rememberer_nb.loop.rollout import train
+    from rememberer_nb.agents.rememberer import rememberer
+    from rememberer_nb.loop.training import train
     from tests.toy import TOY, ScriptedLLM, ToyEnv, opens_the_right_door
 
     path = tmp_path / "old.sqlite"

@@ -1,4 +1,4 @@
-"""What was done in successful episodes, as examples without values: for `retrieval_only`."""
+"""Retrieval without values: the nearest steps of successful episodes as examples."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from rememberer_nb.agents.prompting_agent import Selection, Situation
-from rememberer_nb.config import ExemplarConfig, RetrievalConfig
-from rememberer_nb.elements import Advice, Episode, Exemplar, LeftOut, Record
+from rememberer_nb.agents.interface import Memory, Selection
+from rememberer_nb.agents.prompting_agent import PromptingAgent
+from rememberer_nb.agents.react import require_language_model
+from rememberer_nb.config import ExemplarConfig, PromptConfig, RetrievalConfig, RlemConfig
+from rememberer_nb.elements import Advice, Episode, Exemplar, LeftOut, Record, Situation
+from rememberer_nb.envs.profile import Profile
 from rememberer_nb.errors import ConfigError
-from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.llms.protocol import LLM
 from rememberer_nb.prompting.prompts import CountTokens, estimate_tokens
-from rememberer_nb.prompting.react_prompts import format_successful_step
+from rememberer_nb.prompting.react_prompts import SUCCESSFUL_STEP_TEMPLATE, format_successful_step
 
 
 class SuccessfulSteps:
@@ -30,7 +33,7 @@ class SuccessfulSteps:
 
     def __init__(
         self,
-        memory: ExperienceMemory,
+        memory: Memory,
         retrieval: RetrievalConfig | None = None,
         exemplar: ExemplarConfig | None = None,
         count_tokens: CountTokens = estimate_tokens,
@@ -48,7 +51,7 @@ class SuccessfulSteps:
             )
         self.count_tokens = count_tokens
         self._done: dict[tuple[str, str], Advice] = {}
-        self.add(memory.episodes())
+        self.add(memory.each_episode())
 
     def add(self, episodes: Iterable[Episode]) -> None:
         """Take up the steps of the successful ones."""
@@ -95,3 +98,39 @@ class SuccessfulSteps:
         if best is None or best.q_value <= 0:
             return None
         return Advice(best.action, rationale=best.rationale)
+
+
+class RetrievalOnlyAgent(PromptingAgent):
+    """Retrieves as Rememberer does, and shows what was done in successes, without values.
+
+    Its memory learns in training all the same, so that it can be compared with Rememberer on the
+    very same memory.
+    """
+
+    name = "retrieval_only"
+    needs_language_model = True
+    template = SUCCESSFUL_STEP_TEMPLATE
+
+    def __init__(
+        self,
+        llm: LLM,
+        profile: Profile,
+        memory: Memory,
+        *,
+        retrieval: RetrievalConfig | None = None,
+        exemplar: ExemplarConfig | None = None,
+        rlem: RlemConfig | None = None,
+        prompt: PromptConfig | None = None,
+        count_tokens: CountTokens = estimate_tokens,
+    ):
+        require_language_model(self.name, llm)
+        self.steps = SuccessfulSteps(memory, retrieval, exemplar, count_tokens)
+        super().__init__(
+            self.name, llm, profile, self.steps,
+            memory=memory, rlem=rlem, prompt=prompt, count_tokens=count_tokens,
+        )  # fmt: skip
+
+    def after_episode(self, episode: Episode) -> Episode:
+        """Take up a successful training episode."""
+        self.steps.add([episode])
+        return episode

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 import rememberer_nb
-from rememberer_nb.agents.prompting_agent import PromptingAgent, RandomAgent, rememberer
+from rememberer_nb.agents.baselines import RandomAgent
+from rememberer_nb.agents.prompting_agent import PromptingAgent
+from rememberer_nb.agents.rememberer import rememberer
 from rememberer_nb.config import CapacityConfig, RetrievalConfig, RlemConfig, RolloutConfig
 from rememberer_nb.elements import (
     ActionValue,
@@ -27,15 +29,9 @@ from rememberer_nb.elements import (
     Update,
     to_data,
 )
-from rememberer_nb.loop.rollout import (
-    EVALUATION_EPOCH,
-    EpisodeRandom,
-    Progress,
-    evaluate,
-    profile_of,
-    run_episode,
-    train,
-)
+from rememberer_nb.envs.profile import profile_of
+from rememberer_nb.loop.episode import EVALUATION_EPOCH, EpisodeRandom, run_episode
+from rememberer_nb.loop.training import Conduct, evaluate, train
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.rlem import learn_episode
 from tests.toy import NO_ANSWER, TOY, ScriptedLLM, ToyEnv, opens_the_right_door
@@ -377,7 +373,13 @@ def test_training_takes_back_no_more_than_what_it_had_begun(
     part = StopsWhere(memory, "agent", 2)
     config = RolloutConfig(n_epochs=1, batch_size=batch_size)
     with pytest.raises(Stop):
-        train(part.env, part.agent, [0, 1], config=config, keep_episodes=keep_episodes)
+        train(
+            part.env,
+            part.agent,
+            [0, 1],
+            config=config,
+            conduct=Conduct(keep_episodes=keep_episodes),
+        )
     assert dump(memory) == before
 
 
@@ -461,8 +463,8 @@ import sys, time
 sys.path.insert(0, {root!r})
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory.operations import dump
-from rememberer_nb.loop.rollout import run_episode
-from tests.loop.test_rollout import known, learner
+from rememberer_nb.loop.episode import run_episode
+from tests.loop.test_training import known, learner
 from tests.toy import ToyEnv
 
 memory = ExperienceMemory.open({path!r})
@@ -514,7 +516,7 @@ def test_no_two_runs_of_a_memory_share_an_id(keep_episodes: bool, batch_size: in
     agent = learner()
     settings = {
         "config": RolloutConfig(n_epochs=2, batch_size=batch_size),
-        "keep_episodes": keep_episodes,
+        "conduct": Conduct(keep_episodes=keep_episodes),
     }
     one = train(ToyEnv(), agent, [0, 1], **settings)
     n_updates = agent.memory.n_updates
@@ -538,7 +540,9 @@ def test_the_same_episode_learnt_again_is_another_one() -> None:
 
 def test_episodes_need_not_be_kept() -> None:
     agent = learner()
-    train(ToyEnv(), agent, [0], config=RolloutConfig(n_epochs=1), keep_episodes=False)
+    train(
+        ToyEnv(), agent, [0], config=RolloutConfig(n_epochs=1), conduct=Conduct(keep_episodes=False)
+    )
     assert agent.memory.episodes() == []
     assert agent.memory.n_updates > 0
 
@@ -560,7 +564,7 @@ def test_a_memory_makes_the_door_known() -> None:
 
 
 def test_progress(capsys: pytest.CaptureFixture[str]) -> None:
-    evaluate(ToyEnv(), RandomAgent(TOY), [0, 1], progress=Progress())
+    evaluate(ToyEnv(), RandomAgent(TOY), [0, 1], conduct=Conduct(is_shown=True))
     shown = capsys.readouterr()
     assert "evaluate random" in shown.err
     assert shown.out == ""
@@ -569,7 +573,7 @@ def test_progress(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_bar_s_name_is_printable(capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress().bar(1, "train \x1b[2J\u202e\n" + "x" * 99):
+    with Conduct(is_shown=True).bar(1, "train \x1b[2J\u202e\n" + "x" * 99):
         pass
     shown = capsys.readouterr().err
     assert "train \\u001b[2J\\u202e xxx" in shown

@@ -1,0 +1,193 @@
+"""Training and evaluation: many episodes, the memory learning or frozen."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+from tqdm.auto import tqdm
+
+from rememberer_nb.agents.interface import Agent
+from rememberer_nb.config import RolloutConfig
+from rememberer_nb.elements import Episode
+from rememberer_nb.envs.profile import TextEnv, profile_of
+from rememberer_nb.errors import ConfigError
+from rememberer_nb.loop.episode import EVALUATION_EPOCH, Attempt, memory_of, play
+from rememberer_nb.loop.parallel import Slots, run_jobs
+from rememberer_nb.loop.runs import (
+    KeptEpisodes,
+    OnEpisode,
+    batches,
+    begin_run,
+    describe_run,
+)
+from rememberer_nb.rlem import learn_episode
+from rememberer_nb.system.printable import brief
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """How a run is carried out, whatever its outcome.
+
+    Parameters
+    ----------
+    is_shown : whether its progress is, as a bar on standard error.
+    slots : how many episodes may be under way at once, each waiting for its own LLM call.
+    on_episode : told of each episode that is finished (when training, learnt and committed), so
+        that nothing finished is lost when the run is stopped (Ctrl-C, a used-up budget).
+    keep_episodes : training stores each episode with the memory, so that it can be resumed.
+    """
+
+    is_shown: bool = False
+    slots: Slots = field(default_factory=Slots)
+    on_episode: OnEpisode | None = None
+    keep_episodes: bool = True
+
+    def bar(self, n_items: int, label: str) -> Any:
+        """A bar to `update()`, for a `with` statement."""
+        return tqdm(total=n_items, desc=brief(label, 60), disable=not self.is_shown, leave=False)
+
+
+def train(
+    env: TextEnv,
+    agent: Agent,
+    tasks: Sequence[int],
+    *,
+    seed: int = 0,
+    config: RolloutConfig | None = None,
+    resume: bool = False,
+    parameters: Mapping[str, Any] | None = None,
+    conduct: Conduct | None = None,
+) -> list[Episode]:
+    """Run the training tasks `config.n_epochs` times; the memory learns and is committed.
+
+    Epochs count from 0. With `config.skip_successes` a task solved in an earlier epoch is left
+    out, as in the published code.
+
+    With `config.batch_size` the memory stays frozen while that many episodes of an epoch are
+    collected, several at once if there are `conduct.slots`; then it learns from them in order.
+
+    `resume` goes on with the run that the agent's memory holds (`rememberer_nb.loop.runs`),
+    whatever stopped it: memory and episodes, the earlier ones included, become those of a run that
+    was never stopped. (A batch cut short by Ctrl-C has been learnt in part; its rest sees a memory
+    that knows that part.) `parameters` are noted with the run, and must agree, beside those of the
+    agent.
+    """
+    config, conduct = config or RolloutConfig(), conduct or Conduct()
+    if conduct.slots.n > 1 and config.batch_size is None:
+        raise ConfigError("training learns at every step: several slots need a batch_size")
+    memory = memory_of(agent)
+    if resume and (memory is None or not conduct.keep_episodes):
+        raise ConfigError("only a run of an agent with a memory that keeps episodes can be resumed")
+    first_update, run = 0, None
+    if memory is not None:
+        # Before any work, and any money, is spent.
+        memory.lock()
+        first_update = memory.n_updates
+    if memory is not None and conduct.keep_episodes:
+        asked = describe_run(profile_of(env).name, agent, tasks, seed, config, parameters)
+        run = begin_run(memory, asked, resume=resume)
+        first_update = run.first_update
+    kept = KeptEpisodes(agent, run, conduct.on_episode)
+    with conduct.bar(config.n_epochs * len(tasks), f"train {agent.name}") as bar:
+        done = kept.take_up()
+        bar.update(len(done))
+        for batch in batches(tasks, config, kept.solved):
+            due = [
+                Attempt(task, seed, epoch, position, first_update)
+                for epoch, position, task in batch
+                if (epoch, position) not in done
+            ]
+            # What is cut short is taken back as far as it was not committed.
+            with nullcontext() if memory is None else memory.all_or_nothing():
+                if config.batch_size is not None and due:
+                    _train_batch(env, agent, due, conduct, kept.add, bar)
+                elif due:
+                    kept.add([play(env, agent, due[0], learn=True)])
+                    bar.update()
+    kept.finish()
+    return kept.episodes
+
+
+def evaluate(
+    env: TextEnv,
+    agent: Agent,
+    tasks: Sequence[int],
+    *,
+    seed: int = 0,
+    conduct: Conduct | None = None,
+) -> list[Episode]:
+    """Run each task once with the memory frozen; episodes in order of the tasks.
+
+    Raises
+    ------
+    LLMStopError : asking the LLM again cannot help.
+    """
+    conduct = conduct or Conduct()
+    attempts = [
+        Attempt(task, seed, EVALUATION_EPOCH, position) for position, task in enumerate(tasks)
+    ]
+    found: dict[int, Episode] = {}
+    with (
+        conduct.bar(len(attempts), f"evaluate {agent.name}") as bar,
+        closing(_collect(env, agent, attempts, conduct.slots)) as finished,
+    ):
+        for number, episode in finished:
+            found[number] = episode
+            bar.update()
+            if conduct.on_episode is not None:
+                conduct.on_episode(episode)
+    return [found[number] for number in sorted(found)]
+
+
+def _collect(
+    env: TextEnv, agent: Agent, attempts: Sequence[Attempt], slots: Slots
+) -> Iterator[tuple[int, Episode]]:
+    """Episodes without learning, as they are finished, with the numbers of their attempts."""
+    envs = slots.environments(env, len(attempts))
+    if len(envs) == 1:
+        return ((number, play(env, agent, attempt)) for number, attempt in enumerate(attempts))
+    return run_jobs(attempts, play, envs, agent)
+
+
+def _train_batch(
+    env: TextEnv,
+    agent: Agent,
+    batch: Sequence[Attempt],
+    conduct: Conduct,
+    keep: Callable[[Sequence[Episode]], None],
+    bar: Any,
+) -> None:
+    """Collect a batch, then learn from it in order; if it is cut short, from what is finished."""
+    found: dict[int, Episode] = {}
+    try:
+        with closing(_collect(env, agent, batch, conduct.slots)) as finished:
+            for number, episode in finished:
+                found[number] = episode
+                bar.update()
+    finally:
+        if found:
+            keep([_learn(found[number], agent, batch[number]) for number in sorted(found)])
+
+
+def _learn(episode: Episode, agent: Agent, attempt: Attempt) -> Episode:
+    """The same episode with the updates that the memory made from it."""
+    memory = memory_of(agent)
+    if memory is None:
+        return episode
+    updates = learn_episode(
+        memory,
+        episode.task.text,
+        episode.transitions(),
+        episode_id=episode.episode_id,
+        config=agent.rlem,
+        rng=attempt.random().learning,
+    )
+    steps = tuple(
+        dataclasses.replace(step, updates=tuple(u for u in updates if u.step == step.index))
+        for step in episode.steps
+    )
+    return dataclasses.replace(episode, steps=steps)
