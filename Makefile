@@ -18,7 +18,7 @@ CHECK_PYTHON = $(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_i
 PIP_INSTALL = -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all lint notebooks figures lock clean
+.PHONY: help setup run test test-all lint notebooks figures house lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ notebooks: $(INSTALLED) ## run every notebook and rewrite the committed outputs
 
 figures: $(INSTALLED) ## rewrite figures/
 	$(BIN)/python -m rememberer_nb.teaching.suite figures
+
+house: $(INSTALLED) ## draw the package's layers anew in CONTRIBUTING.md, and count its lines
+	$(BIN)/python -m tests.house
 
 lock: ## resolve the dependencies afresh and rewrite constraints.txt
 	@$(CHECK_PYTHON)

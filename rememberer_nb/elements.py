@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rememberer_nb.errors import ConfigError, DataError, shown
@@ -131,6 +131,11 @@ class Record:
     def value_of(self, action: str) -> ActionValue | None:
         """What is known of one action, or None."""
         return next((value for value in self.action_values if value.action == action), None)
+
+    def with_value(self, value: ActionValue) -> Record:
+        """The record with another value of that action."""
+        values = tuple(value if v.action == value.action else v for v in self.action_values)
+        return replace(self, action_values=values)
 
 
 @dataclass(frozen=True, slots=True)

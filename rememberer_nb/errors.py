@@ -33,11 +33,29 @@ The command line prints the message of a `RemembererError` on one line and exits
 from __future__ import annotations
 
 import functools
+import re
 import reprlib
 from pathlib import Path
 from typing import Any
 
-from rememberer_nb.system.printable import printable
+# C0 (but newline and tab), DEL and C1; marks of direction, embeddings, overrides and isolates;
+# separators of lines and paragraphs; deprecated and interlinear controls; surrogates; no characters
+_UNFIT = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufff9-\ufffb"
+    "\ufffe\uffff\ud800-\udfff]"
+)
+
+
+def printable(text: str) -> str:
+    """The text with everything that acts or cannot be written as an escape, as in JSON.
+
+    Newlines and tabs stay; a carriage return before a newline goes. In a JSON text nothing changes
+    but how it is written.
+
+    >>> printable("red \\x1b[31m and \\u202e right to left")
+    'red \\\\u001b[31m and \\\\u202e right to left'
+    """
+    return _UNFIT.sub(lambda found: f"\\u{ord(found[0]):04x}", text.replace("\r\n", "\n"))
 
 
 class RemembererError(Exception):

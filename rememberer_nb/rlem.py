@@ -1,36 +1,57 @@
-"""RLEM: n-step Q-learning on the experience memory (paper, section 3.2).
+"""RLEM: n-step Q-learning on the experience memory (paper, section 3.2, equations 2 to 4).
 
-`plan_targets` and `n_step_return` are pure; `EpisodeLearner` follows an episode as it happens and
-makes the updates. For transition i of an episode o_0, (a_0, r_0, o_1), ..., o_T:
+For transition i of an episode o_0, (a_0, r_0, o_1), ..., o_T of task g,
 
     target = Σ_{k<n} γ^k r_{i+k} + γ^n · max_a Q(g, o_{i+n}, a)
+    Q(g, o_i, a_i) ← Q + α · (target − Q)        with α = 1/N, N visits with this one, or constant
 
 as soon as o_{i+n} is seen and is not the last observation. At the end, what is left gets the plain
 discounted sum of the remaining rewards if the episode *terminated*; if a step limit *truncated* it,
-the last observation is bootstrapped from, unless `bootstrap_truncated` is off.
+the last observation is bootstrapped from, unless `bootstrap_truncated` is off. Where o_{i+n} is not
+in memory, the most similar record is its proxy.
 
-Two named alternatives to the paper's choices:
-
-- `stand_in="kernel"`: where o_{i+n} is not in memory, the values of its k nearest records, each
-  weighted by its similarity, take the place of the nearest one's. Source: Neural Episodic Control
-  (Pritzel et al. 2017, arXiv 1703.01988, section 3.1), after Model-Free Episodic Control (Blundell
-  et al. 2016, arXiv 1606.04460), which weights all k alike.
-- `initial_q`, `initial_visits`: a new action starts from an optimistic value, which counts for some
-  visits of a running mean. Source: Sutton and Barto 2018, section 2.6.
+Everything that is learnt is worked out here; a memory keeps what it is told.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
 from rememberer_nb.config import RlemConfig
 from rememberer_nb.elements import ActionValue, Hit, Record, Transition, Update
 from rememberer_nb.errors import ConfigError, DataError
-from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.retrieval.shares import similarity_shares
+
+
+class Memory(Protocol):
+    """What RLEM asks of a memory: `rememberer_nb.memory.ExperienceMemory` has it."""
+
+    n_tables: int
+
+    @property
+    def n_updates(self) -> int:
+        """Updates kept so far; the id of the next one."""
+        ...
+
+    def visit(self, task: str, transition: Transition, initial_q: float = 0.0) -> Record:
+        """The record of (g, o_i) with a_i among its actions; a new action is not kept yet."""
+        ...
+
+    def find(self, task: str, observation: str) -> Record | None:
+        """The record at exactly (g, o), or None."""
+        ...
+
+    def proxies(self, visited: Record, observation: str, n: int) -> list[Hit]:
+        """The n records most similar to (g, o); of equals the most visited, this visit counted."""
+        ...
+
+    def keep(self, record: Record, update: Update) -> None:
+        """Hold what was learnt, and log how."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +97,52 @@ def plan_targets(
     )
 
 
-Shares = tuple[tuple[int, float], ...]
+def bootstrap_value(record: Record, table: int = 0) -> float:
+    """max_a Q(g, o, a); with two tables, the updated one chooses a and the other one values it.
+
+    >>> bootstrap_value(Record(0, "g", "o", (), (ActionValue("a", 0.5, 1), ActionValue("b", 0, 1))))
+    0.5
+    """
+    if not record.action_values or len(record.action_values[0].tables) < 2:
+        return record.max_q
+    chosen = min(record.action_values, key=lambda v: (-v.tables[table][0], v.action))
+    return chosen.tables[1 - table][0]
+
+
+def learnt(value: ActionValue, update: Update, reward: float) -> ActionValue:
+    """What an update makes of a value: its table, the mean of the visited tables, the counts.
+
+    >>> update = Update(7, "e", 0, 0, "a", 0, (1.0,), 1.0, None, None, False, 1.0, 0.5, 0.0, 0.5, 2)
+    >>> after = learnt(ActionValue("a", 0.0, 1, reward=0.0, tables=((0.0, 1),)), update, reward=1.0)
+    >>> after.q_value, after.n_visits, after.reward, after.last_update
+    (0.5, 2, 0.5, 7)
+    """
+    tables = list(value.tables)
+    tables[update.table] = (update.q_after, update.n_visits)
+    visited = [q for q, n in tables if n]
+    n_visits = sum(n for _, n in tables)
+    return replace(
+        value,
+        q_value=sum(visited) / len(visited),
+        n_visits=n_visits,
+        reward=value.reward + (reward - value.reward) / n_visits,
+        tables=tuple(tables),
+        first_update=update.update_id if value.first_update is None else value.first_update,
+        last_update=update.update_id,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What was bootstrapped from: nothing, a record, or several that stand in together."""
+    """What is bootstrapped from: nothing, a record, or proxies with their shares."""
 
-    value: float | None = None
+    value: float = 0.0
     record_id: int | None = None
-    is_stand_in: bool = False
-    shares: Shares = ()
+    is_proxy: bool = False
+    shares: tuple[tuple[int, float], ...] = ()
+
+
+_NOTHING = _Source()
 
 
 class EpisodeLearner:
@@ -102,8 +158,8 @@ class EpisodeLearner:
 
     Examples
     --------
-    >>> memory = ExperienceMemory()
-    >>> learner = EpisodeLearner(memory, "g", "e0", RlemConfig(gamma=0.5, n_step=1))
+    >>> from rememberer_nb.memory import ExperienceMemory
+    >>> learner = EpisodeLearner(ExperienceMemory(), "g", "e0", RlemConfig(gamma=0.5, n_step=1))
     >>> [u.target for u in learner.observe(Transition("o0", "a", 0.0, "o1"))]
     [0.0]
     >>> [u.target for u in learner.observe(Transition("o1", "b", 1.0, "end", terminated=True))]
@@ -112,7 +168,7 @@ class EpisodeLearner:
 
     def __init__(
         self,
-        memory: ExperienceMemory,
+        memory: Memory,
         task: str,
         episode_id: str,
         config: RlemConfig | None = None,
@@ -137,91 +193,74 @@ class EpisodeLearner:
         if self._is_over:
             raise ValueError(f"episode {self.episode_id} is over: start a new learner")
         self._transitions.append(transition)
-        n_seen = len(self._transitions)
+        n, n_seen = self.config.n_step, len(self._transitions)
         self._is_over = transition.terminated or transition.truncated
+        plan: tuple[PlannedTarget, ...] = ()
         if self._is_over:
             bootstrap_last = transition.truncated and self.config.bootstrap_truncated
-            plan = plan_targets(n_seen, self.config.n_step, bootstrap_last=bootstrap_last)
-            return self._learn(plan[self._n_learnt :])
-        n = self.config.n_step
-        if n is None or n_seen < n:
-            return ()
-        # The observation just seen is o_{i+n}, and the episode goes on from it.
-        return self._learn((PlannedTarget(n_seen - n, n_seen, True),))
-
-    def _learn(self, plan: Sequence[PlannedTarget]) -> tuple[Update, ...]:
-        updates = tuple(self._update(target) for target in plan)
+            plan = plan_targets(n_seen, n, bootstrap_last=bootstrap_last)[self._n_learnt :]
+        elif n is not None and n_seen >= n:
+            # The observation just seen is o_{i+n}, and the episode goes on from it.
+            plan = (PlannedTarget(n_seen - n, n_seen, True),)
         self._n_learnt += len(plan)
-        return updates
+        return tuple(self._update(target) for target in plan)
 
     def _update(self, plan: PlannedTarget) -> Update:
         memory, config = self.memory, self.config
         transition = self._transitions[plan.step]
-        record_id, value = self._visited(transition)
+        # The visited action exists before the maximum is taken, so that a state that leads to
+        # itself bootstraps from at least its initial value.
+        visited = memory.visit(self.task, transition, config.initial_q)
+        value = visited.value_of(transition.action)
+        assert value is not None
         table = self._choose_table(value.n_visits)
+        q_before, n_before = value.tables[table]
+
         rewards = tuple(t.reward for t in self._transitions[plan.step : plan.stop])
         target = n_step_return(rewards, config.gamma)
-        source = _Source()
+        source = _NOTHING
         if plan.is_bootstrapped:
             after = self._transitions[plan.stop - 1].next_observation
-            source = self._source(after, table, record_id)
-            assert source.value is not None
+            source = self._source(visited, after, table)
             target += config.gamma ** len(rewards) * source.value
-        q_before, n_before = value.tables[table]
         rate = config.learning_rate or 1 / (n_before + 1 + config.initial_visits)
+        q_after = q_before + rate * (target - q_before)
+
         update = Update(
-            update_id=memory.n_updates,
-            episode_id=self.episode_id,
-            step=plan.step,
-            record_id=record_id,
-            action=transition.action,
-            table=table,
-            rewards=rewards,
-            gamma=config.gamma,
-            bootstrap_value=source.value,
+            memory.n_updates, self.episode_id, plan.step, visited.record_id, transition.action,
+            table, rewards, config.gamma,
+            bootstrap_value=source.value if plan.is_bootstrapped else None,
             bootstrap_record_id=source.record_id,
-            is_stand_in=source.is_stand_in,
+            is_stand_in=source.is_proxy,
             target=target,
             learning_rate=rate,
             q_before=q_before,
-            q_after=q_before + rate * (target - q_before),
+            q_after=q_after,
             n_visits=n_before + 1,
             bootstrap_sources=source.shares,
-        )
-        memory.apply(update, transition.reward)
+        )  # fmt: skip
+        memory.keep(visited.with_value(learnt(value, update, transition.reward)), update)
         return update
 
-    def _visited(self, transition: Transition) -> tuple[int, ActionValue]:
-        """The record of o_i and its value of a_i, made if they are new.
+    def _source(self, visited: Record, observation: str, table: int) -> _Source:
+        """The value of o_{i+n}: of its record, or of its proxies, each with its share."""
 
-        The visited action exists (with q = 0 in the paper) before the maximum is taken, so that a
-        state that leads to itself bootstraps from at least that.
-        """
-        memory = self.memory
-        record_id = memory.insert(self.task, transition.observation, transition.available_actions)
-        q_value = self.config.initial_q
-        memory.add_action(record_id, transition.action, transition.rationale, q_value=q_value)
-        value = memory.record(record_id).value_of(transition.action)
-        assert value is not None
-        return record_id, value
+        def value_of(record: Record) -> float:
+            is_visited = record.record_id == visited.record_id
+            return bootstrap_value(visited if is_visited else record, table)
 
-    def _source(self, observation: str, table: int, visited_id: int) -> _Source:
-        """The value of o_{i+n}, or of what is most similar to it and stands in for it.
-
-        Of equally similar records the one with more visits stands in, and the visit that is being
-        learnt counts already.
-        """
-        record = self.memory.find(self.task, observation)
-        if record is not None:
-            return _Source(_bootstrap_value(record, table), record.record_id)
+        found = self.memory.find(self.task, observation)
+        if found is not None:
+            return _Source(value_of(found), found.record_id)
         n = self.config.n_neighbours if self.config.stand_in == "kernel" else 1
-        with self.memory.visiting(visited_id):
-            hits = list(itertools.islice(self.memory.retrieve(self.task, observation, n), n))
-        nearest = hits[0].record
+        hits = self.memory.proxies(visited, observation, n)
+        shares = similarity_shares(hits)
+        value = float(sum(w * value_of(hit.record) for w, hit in zip(shares, hits, strict=True)))
+        nearest = hits[0].record.record_id
         if len(hits) == 1:
-            return _Source(_bootstrap_value(nearest, table), nearest.record_id, True)
-        value, shares = kernel_value(hits, table)
-        return _Source(value, nearest.record_id, True, shares)
+            return _Source(value, nearest, True)
+        ids = (hit.record.record_id for hit in hits)
+        return _Source(value, nearest, True, tuple(zip(ids, shares, strict=True)))
 
     def _choose_table(self, n_visits: int) -> int:
         if self.memory.n_tables == 1:
@@ -231,36 +270,8 @@ class EpisodeLearner:
         return n_visits % 2
 
 
-def kernel_value(hits: Sequence[Hit], table: int = 0) -> tuple[float, Shares]:
-    """Σ_k w_k · max_a Q_k, with weights in proportion to the hits' totals (NEC, equation 3).
-
-    Returns the value and the weight of each record; all are alike if nothing is similar at all.
-
-    Examples
-    --------
-    >>> from rememberer_nb.elements import ActionValue
-    >>> records = [Record(i, "g", "o", (), (ActionValue("a", q, 1),)) for i, q in enumerate((1, 0))]
-    >>> hits = [Hit(0, 0.75, 1, 0.5, records[0]), Hit(1, 0.25, 0, 0.5, records[1])]
-    >>> kernel_value(hits)
-    (0.75, ((0, 0.75), (1, 0.25)))
-    """
-    total = sum(hit.total for hit in hits)
-    weights = [hit.total / total if total > 0 else 1 / len(hits) for hit in hits]
-    values = [_bootstrap_value(hit.record, table) for hit in hits]
-    shares = tuple((hit.record.record_id, w) for hit, w in zip(hits, weights, strict=True))
-    return float(sum(w * q for w, q in zip(weights, values, strict=True))), shares
-
-
-def _bootstrap_value(record: Record, table: int) -> float:
-    """max_a Q; with two tables the updated one chooses the action and the other values it."""
-    if not record.action_values or len(record.action_values[0].tables) < 2:
-        return record.max_q
-    chosen = min(record.action_values, key=lambda v: (-v.tables[table][0], v.action))
-    return chosen.tables[1 - table][0]
-
-
 def learn_episode(
-    memory: ExperienceMemory,
+    memory: Memory,
     task: str,
     transitions: Iterable[Transition],
     *,
@@ -278,22 +289,21 @@ def learn_episode(
     DataError : the episode has no ending, or goes on after it. Nothing was stored.
     """
     steps = tuple(transitions)
-    _check_whole(steps, episode_id)
+    _check_whole(steps, f"episode {episode_id!r}")
     learner = EpisodeLearner(memory, task, episode_id, config, rng)
     return tuple(update for t in steps for update in learner.observe(t))
 
 
-def _check_whole(steps: Sequence[Transition], episode_id: str) -> None:
+def _check_whole(steps: Sequence[Transition], episode: str) -> None:
     last = len(steps) - 1
     for number, step in enumerate(steps):
         has_ended = step.terminated or step.truncated
-        if has_ended == (number == last):
-            continue
         where = f"transition {number} of 0 to {last}"
-        problem = f"{where} ends the episode, which goes on"
-        if not has_ended:
-            problem = (
+        if has_ended and number < last:
+            raise DataError(f"{where} ends the episode, which goes on", field=episode)
+        if not has_ended and number == last:
+            raise DataError(
                 f"{where} is the last one and neither terminated nor truncated: mark the last "
-                "transition of a log that was broken off as truncated"
+                "transition of a log that was broken off as truncated",
+                field=episode,
             )
-        raise DataError(problem, field=f"episode {episode_id!r}")

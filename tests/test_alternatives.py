@@ -20,7 +20,8 @@ from rememberer_nb.errors import ConfigError
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.prompting.exemplars import build_exemplar, visit_bonus
 from rememberer_nb.prompting.rankings import BySimilarity, TwoPhase, make_ranking
-from rememberer_nb.rlem import kernel_value, learn_episode
+from rememberer_nb.retrieval.shares import similarity_shares
+from rememberer_nb.rlem import bootstrap_value, learn_episode
 from tests.toy import TOY
 
 WORDWISE = RetrievalConfig(task_similarity="jaccard", observation_similarity="jaccard")
@@ -155,19 +156,16 @@ def test_one_neighbour_is_the_nearest() -> None:
 
 def test_neighbours_that_are_nothing_alike_count_the_same() -> None:
     hits = [hit(0, 0.0, 1.0), hit(1, 0.0, 0.0)]
-    assert kernel_value(hits) == (0.5, ((0, 0.5), (1, 0.5)))
+    assert similarity_shares(hits) == (0.5, 0.5)
 
 
 def test_neighbours_with_two_tables() -> None:
     """The updated table chooses the action, the other one values it, for each neighbour."""
     b = ActionValue("b", 0.5, 2, tables=((0.9, 1), (0.1, 1)))
     c = ActionValue("c", 0.6, 2, tables=((0.5, 1), (0.7, 1)))
-    hits = [
-        Hit(0, 0.75, 1, 1, Record(0, "g", "o", (), (b, c))),
-        Hit(1, 0.25, 1, 1, Record(1, "g", "p", (), (b,))),
-    ]
-    assert kernel_value(hits, 0)[0] == pytest.approx(0.75 * 0.1 + 0.25 * 0.1)
-    assert kernel_value(hits, 1)[0] == pytest.approx(0.75 * 0.5 + 0.25 * 0.9)
+    one, other = Record(0, "g", "o", (), (b, c)), Record(1, "g", "p", (), (b,))
+    assert (bootstrap_value(one, 0), bootstrap_value(one, 1)) == (0.1, 0.5)
+    assert (bootstrap_value(other, 0), bootstrap_value(other, 1)) == (0.1, 0.9)
 
 
 # Optimism

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import subprocess
 import sys
-from collections.abc import Collection, Iterator
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parent.parent / "rememberer_nb"
+from tests.house import CONTRIBUTING, observation_s_way, parts_in_order, written
+from tests.imports import (
+    PACKAGE,
+    find_cycle,
+    import_graph,
+    module_names,
+    strays,
+    upward,
+)
+
 # Which module, or subpackage, may import each of these.
 OWNERS = {
     "ipywidgets": "rememberer_nb.display.widgets",
@@ -23,81 +29,11 @@ OWNERS = {
 IMPORT_LIMIT_S = 1.0
 
 
-def module_names(package: Path) -> dict[str, Path]:
-    """Module name -> file, for every module below a package's folder."""
-    names = {}
-    for path in sorted(package.rglob("*.py")):
-        parts = [package.name, *path.relative_to(package).with_suffix("").parts]
-        names[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return names
-
-
-def _runs_at_import(tree: ast.AST) -> Iterator[ast.AST]:
-    for node in ast.iter_child_nodes(tree):
-        is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        if is_function or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)):
-            continue
-        yield node
-        yield from _runs_at_import(node)
-
-
-def imported_names(module: str, path: Path, *, only_at_import: bool) -> set[str]:
-    """Every dotted name that a module imports: "a.b" for `import a.b` and `from a import b`."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    names: set[str] = set()
-    for node in _runs_at_import(tree) if only_at_import else ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = _base(node, module, is_package=path.name == "__init__.py")
-            names.update(f"{base}.{alias.name}" for alias in node.names)
-    return names
-
-
-def _base(node: ast.ImportFrom, module: str, *, is_package: bool) -> str:
-    parts = module.split(".")
-    start = parts[: len(parts) - (node.level - is_package)] if node.level else []
-    return ".".join([*start, *([node.module] if node.module else [])])
-
-
-def import_graph(package: Path) -> dict[str, set[str]]:
-    """Module -> the modules of the package that it needs while it is being imported."""
-    modules = module_names(package)
-    return {
-        module: {
-            needed
-            for name in imported_names(module, path, only_at_import=True)
-            if (needed := _module_of(name, modules)) not in ("", module)
-        }
-        for module, path in modules.items()
-    }
-
-
-def _module_of(name: str, modules: Collection[str]) -> str:
-    """The module that a dotted name lies in: itself, or the nearest above; "" if none."""
-    while name and name not in modules:
-        name = name.rpartition(".")[0]
-    return name
-
-
-def find_cycle(graph: dict[str, set[str]]) -> list[str]:
-    """One cycle of modules, or an empty list."""
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        return error.args[1]
-    return []
-
-
-def strays(package: Path, owners: dict[str, str]) -> list[str]:
-    """Imports of a library outside the module that owns it, anywhere in the code."""
-    found = []
-    for module, path in module_names(package).items():
-        names = imported_names(module, path, only_at_import=False)
-        for library in sorted({name.partition(".")[0] for name in names} & owners.keys()):
-            if module != owners[library] and not module.startswith(owners[library] + "."):
-                found.append(f"{module} imports {library}")
-    return found
+def test_the_package_has_few_rooms():
+    names = subprocess.run(
+        ["git", "ls-files", PACKAGE.name], capture_output=True, text=True, cwd=PACKAGE.parent
+    ).stdout.split()
+    assert 10 < len({name.split("/")[1] for name in names}) <= 20
 
 
 def test_each_heavy_library_is_imported_in_one_place():
@@ -111,6 +47,23 @@ def test_modules_do_not_import_each_other_in_a_circle():
         "rememberer_nb.elements",
     }
     assert find_cycle(graph) == []
+
+
+def test_the_map_in_contributing_is_complete():
+    parts = {module.split(".")[1] for module in module_names(PACKAGE) if "." in module}
+    assert sorted(parts_in_order()) == sorted(parts)
+
+
+def test_a_module_imports_from_the_parts_above_its_own_only():
+    assert upward(PACKAGE, parts_in_order()) == []
+
+
+def test_the_drawings_in_contributing_are_those_of_the_code():
+    text = CONTRIBUTING.read_text(encoding="utf-8")
+    assert written(text) == text, "run `make house`"
+    way = observation_s_way()
+    for name in ("retrieve", "build_prompt", "observe", "keep", "record_row", "format_exemplar"):
+        assert any(step.endswith(f".{name}") for step in way), name
 
 
 def _run_import(*lines: str) -> subprocess.CompletedProcess[str]:
@@ -195,4 +148,18 @@ def test_strays_are_found_wherever_they_stand(toy):
     assert strays(package, owners) == [
         "toy.analysis imports matplotlib",
         "toy.plotsy imports matplotlib",
+    ]
+
+
+def test_an_import_from_below_is_found_wherever_it_stands(toy):
+    package = toy(
+        one="import json",
+        two__deep="from toy.one import x\ndef f():\n    from toy.three import y",
+        three="if TYPE_CHECKING:\n    from toy import four, two",
+        four="import toy",
+    )
+    assert upward(package, ["one", "two", "three", "four"]) == [
+        "toy.four imports toy",
+        "toy.three imports toy.four",
+        "toy.two.deep imports toy.three.y",
     ]

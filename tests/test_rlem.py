@@ -261,8 +261,10 @@ def test_a_visit_that_is_learnt_is_counted_once() -> None:
     memory = ExperienceMemory(WORDWISE)
     learn_episode(memory, "g", episode([0.0, 0.0], "xyz"), config=RlemConfig(n_step=1))
     assert {record.observation: record.n_visits for record in memory} == {"x": 1, "y": 1}
-    with memory.visiting(0):
-        assert next(memory.retrieve("g", "nothing")).record.record_id == 0
+    # Where "x" is visited once more, its visit counts, and stays uncounted afterwards.
+    for visited, nearest in ((0, 0), (1, 1)):
+        (hit,) = memory.proxies(memory.record(visited), "nothing", 1)
+        assert hit.record.record_id == nearest
     assert [hit.record.record_id for hit in memory.retrieve("g", "nothing")] == [0, 1]
 
 

@@ -38,7 +38,7 @@ def play(llm: LLM) -> list[Episode]:
 def record() -> list[Episode]:
     """Ask the model, and write the file."""
     from rememberer_nb.llms.local.llama_cpp import LlamaCppLLM
-    from rememberer_nb.llms.testing.tiny_model import write_tiny_model
+    from rememberer_nb.testing.tiny_model import write_tiny_model
 
     with tempfile.TemporaryDirectory() as folder:
         model = LlamaCppLLM(write_tiny_model(Path(folder, MODEL)), CONFIG)

@@ -154,3 +154,29 @@ def paired_differences(
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a table as JSON has them: None for NaN."""
     return frame.astype(object).where(frame.notna(), None).to_dict("records")
+
+
+def ceiling_table(rewards: dict[int, list[float]]) -> pd.DataFrame:
+    """Success rate and mean reward for each number of hits, with 95 % intervals over tasks.
+
+    Returns
+    -------
+    DataFrame
+        One row per n: n_hits, success_rate, success_low, success_high, mean_reward, reward_low,
+        reward_high.
+
+    >>> ceiling_table({1: [0.5, 1.0]})[["n_hits", "success_rate", "mean_reward"]].values.tolist()
+    [[1.0, 0.5, 0.75]]
+    """
+    import pandas as pd
+
+    rows = []
+    for n, found in rewards.items():
+        solved = [float(reward == 1) for reward in found]
+        row: dict[str, float] = {"n_hits": n}
+        for name, short, values in (("success_rate", "success", solved),
+                                    ("mean_reward", "reward", found)):  # fmt: skip
+            low, high = bootstrap_interval(values)
+            row |= {name: sum(values) / len(values), f"{short}_low": low, f"{short}_high": high}
+        rows.append(row)
+    return pd.DataFrame(rows)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rememberer_nb.config import CapacityConfig, RetrievalConfig
-from rememberer_nb.elements import ActionValue, Hit, Record, Update, unique
+from rememberer_nb.elements import ActionValue, Hit, Record, Transition, Update, unique
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.memory.eviction import Eviction, make_eviction
 from rememberer_nb.memory.held import HeldRecords, Unread
@@ -139,13 +139,15 @@ class RecordTable:
             for rank, scored in enumerate(held)
         )
 
-    @contextmanager
-    def visiting(self, record_id: int) -> Iterator[None]:
-        """Inside, a visit to the record that is still to be learnt counts where hits tie."""
-        n_visits = self._records[record_id].n_visits
+    def proxies(self, visited: Record, observation: str, n: int) -> list[Hit]:
+        """The n records most similar to an observation of the visited record's task.
+
+        The visit that is being learnt counts already, where records are equally similar.
+        """
+        record_id, n_visits = visited.record_id, self._records[visited.record_id].n_visits
         self._index.set_visits(record_id, n_visits + 1)
         try:
-            yield
+            return list(itertools.islice(self.retrieve(visited.task, observation, n), n))
         finally:
             self._index.set_visits(record_id, n_visits)
 
@@ -207,20 +209,32 @@ class RecordTable:
         non-empty rationale replaces the last one, but not that of a demonstration.
         """
         record = self._records[record_id]
-        known = record.value_of(action)
-        if known is not None:
-            is_demonstrated = known.is_initial and known.rationale
-            if rationale and rationale != known.rationale and not is_demonstrated:
-                self._put_value(record, dataclasses.replace(known, rationale=rationale))
-            return
-        values = record.action_values
-        limit = self.capacity.max_actions
-        if limit is not None and len(values) >= limit:
-            worst = min(values, key=lambda v: (v.q_value, v.n_visits, v.action))
-            values = tuple(value for value in values if value is not worst)
-        tables = ((q_value, 0),) * self.n_tables
-        fresh = ActionValue(action, q_value, 0, rationale=rationale, tables=tables)
-        self._put(dataclasses.replace(record, action_values=(*values, fresh)))
+        changed = self._trying(record, action, rationale, q_value)
+        if changed is not record:
+            self._put(changed)
+
+    def visit(self, task: str, transition: Transition, initial_q: float = 0.0) -> Record:
+        """The record of (g, o) as it is when a is taken there, a among its actions.
+
+        A new record is held from now on; of one that is known nothing changes before `keep`.
+        """
+        record = self.find(task, transition.observation)
+        actions = transition.available_actions
+        if record is None:
+            record = self._records[self.insert(task, transition.observation, actions)]
+        elif not set(actions) <= set(record.available_actions):
+            actions = unique([*record.available_actions, *actions])
+            record = dataclasses.replace(record, available_actions=actions)
+        return self._trying(record, transition.action, transition.rationale, initial_q)
+
+    def keep(self, record: Record, update: Update) -> None:
+        """Hold a record with what `rememberer_nb.rlem` made of one of its values, and log how."""
+        is_known = record.record_id == update.record_id and update.record_id in self._records
+        if not is_known or update.update_id != self._next_update:
+            raise ValueError(f"update {update.update_id} does not follow from this memory")
+        self._put(record)
+        self._log.append(update)
+        self._next_update += 1
 
     def add_initial(self, records: Iterable[Record]) -> list[int]:
         """Take over the records of an initial memory, values and visits included.
@@ -236,36 +250,9 @@ class RecordTable:
             for value in given.action_values:
                 if self._records[record_id].value_of(value.action) is None:
                     self.add_action(record_id, value.action)
-                    self._put_value(self._records[record_id], self._as_initial(value))
+                    self._put(self._records[record_id].with_value(self._as_initial(value)))
             record_ids.append(record_id)
         return record_ids
-
-    def apply(self, update: Update, reward: float) -> None:
-        """Carry out and log one update that `rememberer_nb.rlem` has worked out."""
-        record = self._records[update.record_id]
-        value = record.value_of(update.action)
-        if value is None or update.update_id != self._next_update:
-            raise ValueError(f"update {update.update_id} does not follow from this memory")
-        tables = list(value.tables)
-        tables[update.table] = (update.q_after, update.n_visits)
-        n_visits = sum(n for _, n in tables)
-        visited = [q for q, n in tables if n]
-        self._put_value(
-            record,
-            dataclasses.replace(
-                value,
-                q_value=sum(visited) / len(visited),
-                n_visits=n_visits,
-                reward=value.reward + (reward - value.reward) / n_visits,
-                tables=tuple(tables),
-                first_update=(
-                    update.update_id if value.first_update is None else value.first_update
-                ),
-                last_update=update.update_id,
-            ),
-        )
-        self._log.append(update)
-        self._next_update += 1
 
     def remove(self, record_id: int) -> None:
         """Forget a record. Its updates stay in the log."""
@@ -368,9 +355,22 @@ class RecordTable:
         if self._eviction is not None:
             self._eviction.put(record)
 
-    def _put_value(self, record: Record, value: ActionValue) -> None:
-        values = tuple(value if old.action == value.action else old for old in record.action_values)
-        self._put(dataclasses.replace(record, action_values=values))
+    def _trying(self, record: Record, action: str, rationale: str, q_value: float) -> Record:
+        """The record with the action among its own; itself if nothing changes."""
+        known = record.value_of(action)
+        if known is not None:
+            is_demonstrated = known.is_initial and known.rationale
+            if not rationale or rationale == known.rationale or is_demonstrated:
+                return record
+            return record.with_value(dataclasses.replace(known, rationale=rationale))
+        values = record.action_values
+        limit = self.capacity.max_actions
+        if limit is not None and len(values) >= limit:
+            worst = min(values, key=lambda v: (v.q_value, v.n_visits, v.action))
+            values = tuple(value for value in values if value is not worst)
+        tables = ((q_value, 0),) * self.n_tables
+        fresh = ActionValue(action, q_value, 0, rationale=rationale, tables=tables)
+        return dataclasses.replace(record, action_values=(*values, fresh))
 
     def _as_initial(self, value: ActionValue) -> ActionValue:
         return dataclasses.replace(

@@ -64,7 +64,8 @@ register_similarity("instruction_pattern", InstructionPattern)
 register_similarity("page_pattern", PagePattern)
 register_similarity("instruction_relevance", InstructionRelevance)
 register_similarity("page_relevance", PageRelevance)
-register_family("embedding", EmbeddingSimilarity)
+# The endpoint is asked by a part of `llms`, which stands below.
+register_family("embedding", "rememberer_nb.llms.endpoint.embeddings:embedding_similarity")
 
 __all__ = [
     "EmbeddingSimilarity",

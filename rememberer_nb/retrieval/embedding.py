@@ -30,7 +30,7 @@ class EmbeddingSimilarity:
     Parameters
     ----------
     model : names the similarity, and the vectors in the memory's file.
-    encode : texts -> ndarray of shape (n_texts, n_dimensions); by default the endpoint.
+    encode : texts -> ndarray of shape (n_texts, n_dimensions).
     reads : which text of a record is compared, see `similarity.text_to_compare`.
 
     Where no vectors can be had nothing can be retrieved, so every failure stops the run
@@ -45,10 +45,10 @@ class EmbeddingSimilarity:
     [0.894, 0.0]
     """
 
-    def __init__(self, model: str, encode: Encode | None = None, *, reads: str = "observation"):
+    def __init__(self, model: str, encode: Encode, *, reads: str = "observation"):
         self.name = f"embedding:{model}"
         self.reads = reads
-        self._encode = encode or _endpoint(model)
+        self._encode = encode
         self._vectors = np.zeros((0, 0), dtype=np.float32)
         self._n_slots = 0
         self._keys: dict[int, bytes] = {}
@@ -176,10 +176,3 @@ class EmbeddingSimilarity:
 
 def _key(text: str) -> bytes:
     return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=_KEY_BYTES).digest()
-
-
-def _endpoint(model: str) -> Encode:
-    # Retrieval stands above the LLMs in the loop; only this similarity reaches down to them.
-    from rememberer_nb.llms.endpoint.embeddings import EmbeddingClient
-
-    return EmbeddingClient(model)

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from rememberer_nb.retrieval.instructions import instruction_kinds, kinds_likeness
+from rememberer_nb.envs.wikihow.instructions import instruction_kinds, kinds_likeness
 from rememberer_nb.retrieval.similarity import Term
 
 Kind = TypeVar("Kind", bound=Hashable)

@@ -13,14 +13,15 @@ Scoring changes nothing, so any number of threads may ask at the same time.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from rememberer_nb.envs.wikihow.instructions import current_instruction
 from rememberer_nb.errors import ConfigError
-from rememberer_nb.retrieval.instructions import current_instruction
 
 if TYPE_CHECKING:
     from rememberer_nb.retrieval.tasks import Listed
@@ -145,11 +146,14 @@ def register_similarity(name: str, factory: Callable[[], Similarity]) -> None:
     _FACTORIES[name] = factory
 
 
-_FAMILIES: dict[str, Callable[[str], Similarity]] = {}
+_FAMILIES: dict[str, Callable[[str], Similarity] | str] = {}
 
 
-def register_family(name: str, factory: Callable[[str], Similarity]) -> None:
-    """Make similarities known as "name:detail"; `factory(detail)` runs when one is asked for."""
+def register_family(name: str, factory: Callable[[str], Similarity] | str) -> None:
+    """Make similarities known as "name:detail"; `factory(detail)` runs when one is asked for.
+
+    A factory that is expensive to import may be given as "module:function".
+    """
     _FAMILIES[name] = factory
 
 
@@ -170,7 +174,8 @@ def make_similarity(name: str) -> Similarity:
         return _FACTORIES[name]()
     family, colon, detail = name.partition(":")
     if colon and family in _FAMILIES and "+" not in name:
-        return _FAMILIES[family](detail)
+        factory = _FAMILIES[family]
+        return (_load(factory) if isinstance(factory, str) else factory)(detail)
     parts = name.split("+")
     if len(parts) > 1:
         from rememberer_nb.retrieval.mixed import MixedSimilarity
@@ -178,6 +183,11 @@ def make_similarity(name: str) -> Similarity:
         return MixedSimilarity([_weighted(part, name) for part in parts], name=name)
     known = ", ".join(sorted([*_FACTORIES, *(f"{family}:..." for family in _FAMILIES)]))
     raise ConfigError(f"no similarity is named {name!r}; known: {known}")
+
+
+def _load(place: str) -> Callable[[str], Similarity]:
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
 
 
 def _weighted(part: str, name: str) -> tuple[float, Similarity]:

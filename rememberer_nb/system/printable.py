@@ -10,9 +10,10 @@ word that says how much is left out. The data itself is never changed.
 from __future__ import annotations
 
 import html
-import re
 import sys
 from typing import TextIO
+
+from rememberer_nb.errors import printable as printable
 
 # Characters of one text in a view: a long page, or a whole prompt of 4,000 tokens.
 TEXT_LIMIT = 20_000
@@ -20,25 +21,6 @@ TEXT_LIMIT = 20_000
 LINE_LIMIT = 500
 # What HTML holds where a text was cut; no foreign text can, since its quotes are escaped.
 MORE = "class='soft more'"
-
-# C0 (but newline and tab), DEL and C1; marks of direction, embeddings, overrides and isolates;
-# separators of lines and paragraphs; deprecated and interlinear controls; surrogates; no characters
-_UNFIT = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufff9-\ufffb"
-    "\ufffe\uffff\ud800-\udfff]"
-)
-
-
-def printable(text: str) -> str:
-    """The text with everything that acts or cannot be written as an escape, as in JSON.
-
-    Newlines and tabs stay; a carriage return before a newline goes. In a JSON text nothing changes
-    but how it is written.
-
-    >>> printable("red \\x1b[31m and \\u202e right to left")
-    'red \\\\u001b[31m and \\\\u202e right to left'
-    """
-    return _UNFIT.sub(lambda found: f"\\u{ord(found[0]):04x}", text.replace("\r\n", "\n"))
 
 
 def brief(text: str, width: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from rememberer_nb.llms.testing.local_server import completion, running, stand_in_server
+from rememberer_nb.testing.local_server import completion, running, stand_in_server
 
 KEY = "sk-test-0123456789abcdef-DO-NOT-LEAK"
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -10,7 +10,7 @@ import asyncio
 import dataclasses
 from typing import Any
 
-from rememberer_nb.llms.testing.local_server import Answer, Request, serve
+from rememberer_nb.testing.local_server import Answer, Request, serve
 
 
 class Script:

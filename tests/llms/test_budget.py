@@ -15,9 +15,9 @@ from rememberer_nb.elements import Episode, Prompt, Reply
 from rememberer_nb.errors import BudgetError, LLMError, LLMResponseError
 from rememberer_nb.llms import close, make_llm
 from rememberer_nb.llms.budget import Budget, BudgetedLLM, Spent, with_budget
-from rememberer_nb.llms.testing.local_server import completion
 from rememberer_nb.loop.parallel import Slots
 from rememberer_nb.loop.training import Conduct, evaluate
+from rememberer_nb.testing.local_server import completion
 from tests.llms.conftest import FaultServer, refusal, reply
 from tests.toy import TOY, ScriptedLLM, ToyEnv
 

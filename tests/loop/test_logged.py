@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from rememberer_nb.cli import main
-from rememberer_nb.elements import Decision, Episode, Step, Task
+from rememberer_nb.elements import Decision, Episode, Record, Step, Task, Update
 from rememberer_nb.errors import DataError
 from rememberer_nb.loop.logged import learn_logged
 from rememberer_nb.memory import ExperienceMemory
@@ -66,16 +66,16 @@ def test_what_was_stopped_is_continued(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, straight: list[str], n: int
 ) -> None:
     """In the middle of an episode, whose first half is then not there."""
-    path, apply = tmp_path / "m.sqlite", ExperienceMemory.apply
+    path, keep = tmp_path / "m.sqlite", ExperienceMemory.keep
 
-    def stop(self: ExperienceMemory, update, reward: float) -> None:
+    def stop(self: ExperienceMemory, record: Record, update: Update) -> None:
         if update.update_id == 2 * n + 1:
             raise KeyboardInterrupt
-        apply(self, update, reward)
+        keep(self, record, update)
 
     with ExperienceMemory.open(path) as memory:
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(ExperienceMemory, "apply", stop)
+            patch.setattr(ExperienceMemory, "keep", stop)
             learn_logged(memory, LOG)
         assert (memory.n_episodes, memory.n_updates) == (n, 2 * n)
     with ExperienceMemory.open(path) as memory:

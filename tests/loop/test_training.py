@@ -386,16 +386,16 @@ def test_training_takes_back_no_more_than_what_it_had_begun(
 def test_a_batch_is_learnt_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     memory = ExperienceMemory()
     memory.add_initial([known()])
-    before, apply = dump(memory), ExperienceMemory.apply
+    before, keep = dump(memory), ExperienceMemory.keep
 
-    def stop(self: ExperienceMemory, update: Update, reward: float) -> None:
+    def stop(self: ExperienceMemory, record: Record, update: Update) -> None:
         if update.update_id == 5:
             raise Stop
-        apply(self, update, reward)
+        keep(self, record, update)
 
     config = RolloutConfig(n_epochs=1, batch_size=4)
     with monkeypatch.context() as patch, pytest.raises(Stop):
-        patch.setattr(ExperienceMemory, "apply", stop)
+        patch.setattr(ExperienceMemory, "keep", stop)
         train(ToyEnv(), learner(memory), [0, 1, 2], config=config)
     assert dump(memory) == before
 

@@ -249,10 +249,11 @@ def test_an_update_that_does_not_follow_is_refused() -> None:
     memory = taught(ExperienceMemory(), ("g", "o", "a", 1.0))
     (update,) = memory.updates()
     with pytest.raises(ValueError, match="update 0 does not follow"):
-        memory.apply(update, 1.0)
-    later = dataclasses.replace(update, update_id=1, action="never added")
-    with pytest.raises(ValueError, match="update 1 does not follow"):
-        memory.apply(later, 1.0)
+        memory.keep(memory.record(0), update)
+    for record_id in (1, 7):
+        later = dataclasses.replace(update, update_id=1, record_id=record_id)
+        with pytest.raises(ValueError, match="update 1 does not follow"):
+            memory.keep(memory.record(0), later)
 
 
 INITIAL = Record(

@@ -8,9 +8,9 @@ import pytest
 
 from rememberer_nb.errors import NotebookError
 from rememberer_nb.llms.replay.recording import read_recording
-from rememberer_nb.llms.testing.tiny_model import write_tiny_model
 from rememberer_nb.system.resources import notebooks_path
 from rememberer_nb.teaching.suite import run_notebook
+from rememberer_nb.testing.tiny_model import write_tiny_model
 
 NOTEBOOK = notebooks_path("12_real_llm.ipynb")
 SHORT = {"tasks": "0:3", "max_steps": 3, "temperature": 1.0}

@@ -12,10 +12,10 @@ import pytest
 from rememberer_nb.config import RetrievalConfig
 from rememberer_nb.errors import ConfigError, LLMAuthError, LLMOutageError, LLMUnavailableError
 from rememberer_nb.llms.local.llama_cpp import LlamaServer
-from rememberer_nb.llms.testing.tiny_model import write_tiny_model
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.retrieval import EmbeddingSimilarity, JaccardSimilarity, make_similarity
 from rememberer_nb.retrieval.mixed import MixedSimilarity
+from rememberer_nb.testing.tiny_model import write_tiny_model
 
 
 class Letters:

@@ -68,7 +68,7 @@ def best_of_hits(table: Table, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    table : rows as of `rememberer_nb.envs.webshop.oracle.ceiling_table`.
+    table : rows as of `rememberer_nb.analysis.metrics.ceiling_table`.
 
     >>> row = dict(success_rate=0.5, success_low=0.4, success_high=0.6, n_hits=1)
     >>> row |= dict(mean_reward=0.8, reward_low=0.7, reward_high=0.9)

@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from rememberer_nb.envs.webshop.analysis import index_terms
 from rememberer_nb.envs.webshop.catalogue import (
     Product,
     check_entry,
@@ -40,6 +39,7 @@ from rememberer_nb.envs.webshop.storage import (
     write_manifest,
 )
 from rememberer_nb.envs.webshop.stream import stream_array, stream_object
+from rememberer_nb.envs.webshop.terms import index_terms
 from rememberer_nb.errors import CatalogueError
 
 

@@ -12,15 +12,12 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from rememberer_nb.analysis.metrics import bootstrap_interval
 from rememberer_nb.envs.webshop.catalogue import Product
 from rememberer_nb.envs.webshop.goals import Goal
 from rememberer_nb.envs.webshop.reward import count_options, score_purchase
 from rememberer_nb.errors import ConfigError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from rememberer_nb.envs.webshop.shop import Shop
 
 # A search gives at most 50 hits, ten a page; a simplified page shows the first three of its ten.
@@ -150,29 +147,3 @@ def best_rewards(
         for n, found in rewards.items():
             found.append(best[min(n, len(best)) - 1])
     return rewards
-
-
-def ceiling_table(rewards: dict[int, list[float]]) -> pd.DataFrame:
-    """Success rate and mean reward for each number of hits, with 95 % intervals over tasks.
-
-    Returns
-    -------
-    DataFrame
-        One row per n: n_hits, success_rate, success_low, success_high, mean_reward, reward_low,
-        reward_high.
-
-    >>> ceiling_table({1: [0.5, 1.0]})[["n_hits", "success_rate", "mean_reward"]].values.tolist()
-    [[1.0, 0.5, 0.75]]
-    """
-    import pandas as pd
-
-    rows = []
-    for n, found in rewards.items():
-        solved = [float(reward == 1) for reward in found]
-        row: dict[str, float] = {"n_hits": n}
-        for name, short, values in (("success_rate", "success", solved),
-                                    ("mean_reward", "reward", found)):  # fmt: skip
-            low, high = bootstrap_interval(values)
-            row |= {name: sum(values) / len(values), f"{short}_low": low, f"{short}_high": high}
-        rows.append(row)
-    return pd.DataFrame(rows)

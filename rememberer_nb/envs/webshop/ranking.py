@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rememberer_nb.envs.webshop.analysis import index_terms
 from rememberer_nb.envs.webshop.search import MAX_HITS, inverse_frequency
 from rememberer_nb.envs.webshop.storage import StringTable, load_array
+from rememberer_nb.envs.webshop.terms import index_terms
 
 Documents = NDArray[np.int32]
 Scores = NDArray[np.float32]

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from rememberer_nb.envs.webshop.analysis import index_terms
+from rememberer_nb.envs.webshop.terms import index_terms
 
 MAX_HITS = 50
 _K1 = np.float32(0.9)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from rememberer_nb.config import RlemConfig
 from rememberer_nb.elements import Decision
 from rememberer_nb.envs.screens import read_screen
+from rememberer_nb.envs.wikihow.instructions import current_instruction
 from rememberer_nb.envs.wikihow.oracle import shortest_path
 from rememberer_nb.envs.wikihow.profile import page_type
-from rememberer_nb.retrieval.instructions import current_instruction
 
 if TYPE_CHECKING:
     from rememberer_nb.elements import Situation, StepRandom

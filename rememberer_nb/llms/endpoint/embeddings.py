@@ -25,6 +25,7 @@ from rememberer_nb.llms.endpoint.answers import parse_body
 from rememberer_nb.llms.endpoint.refusals import Failure, Refusal, final_error, read_refusal
 from rememberer_nb.llms.endpoint.retry import Tries
 from rememberer_nb.llms.endpoint.secret import Endpoint, endpoint_from_environment
+from rememberer_nb.retrieval.embedding import EmbeddingSimilarity
 
 BATCH_SIZE = 64
 _PREFIX = "EMBEDDING"
@@ -41,6 +42,11 @@ def embedding_endpoint(environment: Mapping[str, str] = os.environ) -> Endpoint:
     if environment.get(f"{_PREFIX}_BASE_URL", "").strip():
         return endpoint_from_environment(environment, prefix=_PREFIX)
     return endpoint_from_environment(environment)
+
+
+def embedding_similarity(model: str) -> EmbeddingSimilarity:
+    """The similarity "embedding:MODEL", which asks the endpoint for its vectors."""
+    return EmbeddingSimilarity(model, EmbeddingClient(model))
 
 
 class EmbeddingClient:

@@ -13,12 +13,12 @@ from rememberer_nb.elements import Episode
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.llms.endpoint.client import OpenAILLM
 from rememberer_nb.llms.endpoint.secret import NO_KEY, Endpoint
-from rememberer_nb.llms.testing.local_server import stand_in_server
 from rememberer_nb.loop.build import Settings, build_agent, build_env, build_memory
 from rememberer_nb.loop.costs import llm_totals
 from rememberer_nb.loop.parallel import Slots
 from rememberer_nb.loop.training import Conduct, evaluate
 from rememberer_nb.testing.bench.machine import machine
+from rememberer_nb.testing.local_server import stand_in_server
 
 DELAY_S = 0.2
 # The published code waits that long before every call.

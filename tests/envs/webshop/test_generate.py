@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rememberer_nb.envs.webshop.analysis import index_terms
 from rememberer_nb.envs.webshop.catalogue import Product, load_instructions, load_products
 from rememberer_nb.envs.webshop.env import locate_files
 from rememberer_nb.envs.webshop.generate import _asin, _invent, generate_catalogue
+from rememberer_nb.envs.webshop.terms import index_terms
 
 
 def make(folder: Path, n: int, **settings: object) -> dict[str, Path]:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rememberer_nb.analysis.metrics import ceiling_table
 from rememberer_nb.envs import development_tasks, make_env
 from rememberer_nb.envs.webshop.catalogue import Product
 from rememberer_nb.envs.webshop.goals import Goal
@@ -16,7 +17,6 @@ from rememberer_nb.envs.webshop.oracle import (
     best_options,
     best_purchase,
     best_rewards,
-    ceiling_table,
     find_hits,
     keyword_query,
     purchase,

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rememberer_nb.envs.webshop.analysis import index_terms
 from rememberer_nb.envs.webshop.postings import PostingsWriter
 from rememberer_nb.envs.webshop.ranking import RankedIndex
 from rememberer_nb.envs.webshop.search import SearchIndex
+from rememberer_nb.envs.webshop.terms import index_terms
 
 WORDS = ("lamp", "red", "chair", "desk", "sofa", "the")
 

@@ -14,7 +14,7 @@ from rememberer_nb.config import LLMConfig
 from rememberer_nb.errors import ConfigError, LLMError
 from rememberer_nb.llms.endpoint.embeddings import EmbeddingClient, embedding_endpoint
 from rememberer_nb.llms.local.llama_cpp import LlamaServer
-from rememberer_nb.llms.testing.tiny_model import write_tiny_model
+from rememberer_nb.testing.tiny_model import write_tiny_model
 from tests.llms.conftest import KEY, FaultServer, refusal
 
 FAST = LLMConfig(timeout_s=0.5, deadline_s=2.0, max_retries=2, backoff_s=0.02, max_backoff_s=0.04)

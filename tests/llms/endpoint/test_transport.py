@@ -22,7 +22,7 @@ from rememberer_nb.llms.endpoint.client import OpenAILLM
 from rememberer_nb.llms.endpoint.embeddings import EmbeddingClient
 from rememberer_nb.llms.endpoint.secret import Endpoint
 from rememberer_nb.llms.endpoint.transport import MAX_REDIRECTS
-from rememberer_nb.llms.testing.local_server import completion
+from rememberer_nb.testing.local_server import completion
 from tests.llms.conftest import KEY, ROOT
 from tests.llms.hostile_server import HostileServer, answer, dripping, hostile_server
 

@@ -25,12 +25,12 @@ from rememberer_nb.errors import (
 from rememberer_nb.llms import ReplayLLM, close, make_llm
 from rememberer_nb.llms.endpoint.client import OpenAILLM
 from rememberer_nb.llms.local.llama_cpp import LlamaCppLLM
-from rememberer_nb.llms.testing.tiny_model import write_tiny_model
 from rememberer_nb.loop.build import Settings, build_agent, build_env
 from rememberer_nb.loop.episode import run_episode
 from rememberer_nb.loop.parallel import Slots
 from rememberer_nb.loop.training import Conduct, evaluate, train
 from rememberer_nb.prompting.prompts import REPLY_SCHEMA, build_prompt
+from rememberer_nb.testing.tiny_model import write_tiny_model
 from tests.toy import TOY
 
 WARM = LLMConfig(temperature=1.0, max_tokens=500)

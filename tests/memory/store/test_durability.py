@@ -22,7 +22,7 @@ from rememberer_nb.memory.operations import dump
 from rememberer_nb.memory.store.format import FORMAT_VERSION
 from rememberer_nb.memory.store.store import Store
 from rememberer_nb.retrieval import JaccardSimilarity
-from rememberer_nb.rlem import learn_episode
+from rememberer_nb.rlem import learn_episode, learnt
 from tests.memory.store.format1 import write_format_1
 from tests.memory.store.format2 import write_format_2
 from tests.memory.store.test_store import filled, hits, teach
@@ -485,10 +485,10 @@ def test_rewards_that_are_no_numbers_are_refused(tmp_path: Path, reward: float) 
         with pytest.raises(ConfigError, match="reward must be finite"):
             taught(memory, "o", reward)
         (update,) = memory.updates()
-        with pytest.raises(ConfigError, match="must be finite"):
-            memory.apply(update_after(update, reward), 0.0)
-        with pytest.raises(ConfigError, match="must be finite"):
-            memory.apply(update_after(update, 0.5), reward)
+        value = memory.record(0).action_values[0]
+        for q_after, received in ((reward, 0.0), (0.5, reward)):
+            with pytest.raises(ConfigError, match="must be finite"):
+                learnt(value, update_after(update, q_after), received)
         assert list(dump(memory)) == before
 
 

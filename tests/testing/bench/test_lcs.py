@@ -7,8 +7,8 @@ import random
 import pytest
 
 from rememberer_nb.envs.screens import read_screen
+from rememberer_nb.envs.wikihow.instructions import instruction_kinds
 from rememberer_nb.errors import ConfigError
-from rememberer_nb.retrieval.instructions import instruction_kinds
 from rememberer_nb.retrieval.lcs import element_tags
 from rememberer_nb.testing.bench.lcs import bench_lcs, draw_screen, draw_task, plain_dp
 

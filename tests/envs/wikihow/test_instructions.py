@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from rememberer_nb.retrieval.instructions import (
+from rememberer_nb.envs.wikihow.instructions import (
     KINDS,
     current_instruction,
     instruction_kinds,

@@ -4,7 +4,7 @@ It answers chat completions with the offline stand-in's replies, after a set tim
 when is decided by a `Responder`; tests bring their own. Each answer goes out in one write, with
 TCP_NODELAY, since a second small packet would wait 40 ms for the first one's acknowledgement::
 
-    python -m rememberer_nb.llms.testing.local_server '{"delay_s": 0.2}'      prints its port
+    python -m rememberer_nb.testing.local_server '{"delay_s": 0.2}'      prints its port
 """
 
 from __future__ import annotations

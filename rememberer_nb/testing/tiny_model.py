@@ -7,7 +7,7 @@ keeps to the reply's schema, since the server decodes by grammar.
 
 ::
 
-    python -m rememberer_nb.llms.testing.tiny_model FILE.gguf
+    python -m rememberer_nb.testing.tiny_model FILE.gguf
 """
 
 from __future__ import annotations

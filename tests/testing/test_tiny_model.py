@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rememberer_nb.errors import MissingExtraError
-from rememberer_nb.llms.testing.tiny_model import merge_pieces, write_tiny_model
+from rememberer_nb.testing.tiny_model import merge_pieces, write_tiny_model
 
 
 def test_pieces_are_merged_by_frequency() -> None:

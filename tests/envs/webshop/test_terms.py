@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rememberer_nb.envs.webshop.analysis import STOP_WORDS, index_terms, split_words
+from rememberer_nb.envs.webshop.terms import STOP_WORDS, index_terms, split_words
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,0 @@
-"""Servers and models small enough for a test."""
