@@ -39,21 +39,16 @@ never does).
 """
 
 from rememberer_nb.retrieval.embedding import EmbeddingSimilarity
+from rememberer_nb.retrieval.fast.protocols import Probe
 from rememberer_nb.retrieval.index import RecordIndex, Scored
 from rememberer_nb.retrieval.jaccard import JaccardSimilarity
 from rememberer_nb.retrieval.late import LateIndex
 from rememberer_nb.retrieval.lcs import LcsSimilarity, element_classes
 from rememberer_nb.retrieval.mixed import MixedSimilarity
 from rememberer_nb.retrieval.patterns import InstructionPattern, PagePattern
+from rememberer_nb.retrieval.registry import make_similarity, register_family, register_similarity
 from rememberer_nb.retrieval.relevance import InstructionRelevance, PageRelevance
-from rememberer_nb.retrieval.similarity import (
-    Probe,
-    Similarity,
-    Term,
-    make_similarity,
-    register_family,
-    register_similarity,
-)
+from rememberer_nb.retrieval.similarity import Similarity, Term
 from rememberer_nb.retrieval.tfidf import TfidfSimilarity, tokenize
 
 register_similarity("tfidf", TfidfSimilarity)

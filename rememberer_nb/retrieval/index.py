@@ -12,25 +12,22 @@ Any number of threads may search at the same time; changes must not run beside a
 from __future__ import annotations
 
 import weakref
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from rememberer_nb.retrieval.fast.best_first import (
+    Columns,
+    Scored,
+    Shortlist,
+    best_first,
+    best_first_pruned,
+    weighted,
+)
 from rememberer_nb.retrieval.fast.growing import Growing
-from rememberer_nb.retrieval.similarity import Probe, Similarity, text_to_compare
+from rememberer_nb.retrieval.fast.protocols import Probe
+from rememberer_nb.retrieval.similarity import Similarity, text_to_compare
 from rememberer_nb.retrieval.tasks import TaskTable
-
-
-class Scored(NamedTuple):
-    """A record's score for a query."""
-
-    record_id: int
-    total: float
-    task_similarity: float
-    observation_similarity: float
-
 
 # How many records are scored first where there are upper bounds; four times as many each time
 # that they did not suffice.
@@ -38,8 +35,6 @@ _FIRST_SCORED = 256
 # Beyond so many hits all records are scored and sorted.
 _MAX_SHORTLISTED = 64
 
-# Record ids, visits, totals, task and observation similarities: one ndarray each, a row per record.
-Columns = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 Key = tuple[int, str, str, int]
 
 
@@ -54,7 +49,7 @@ class RecordIndex:
         self._record_ids, self._n_visits = Growing(np.int64), Growing(np.int64)
         self._tasks = TaskTable()
         self._last_task: tuple[str, np.ndarray] | None = None
-        self._under_way: weakref.WeakSet[_Shortlist] = weakref.WeakSet()
+        self._under_way: weakref.WeakSet[Shortlist] = weakref.WeakSet()
 
     def __len__(self) -> int:
         return len(self._slot_of)
@@ -140,8 +135,8 @@ class RecordIndex:
             return self._search_pruned(probe(text), by_task, task_weight, n_first)
         columns = self._shortlist(text, by_task, task_weight, n_first)
         if columns is None:
-            return _best_first(self._columns(text, by_task, task_weight), n_first)
-        found = _Shortlist(
+            return best_first(self._columns(text, by_task, task_weight), n_first)
+        found = Shortlist(
             lambda: self._columns(text, by_task, task_weight),
             lambda n: self._shortlist(text, by_task, task_weight, n),
             columns,
@@ -210,7 +205,7 @@ class RecordIndex:
         self, slots: np.ndarray | slice, scores: np.ndarray, by_task: np.ndarray, task_weight: float
     ) -> Columns:
         by_task = by_task[self._tasks.of_slot[slots]]
-        total = task_weight * by_task + (1 - task_weight) * scores
+        total = weighted(task_weight, by_task, scores)
         return self._record_ids.view[slots], self._n_visits.view[slots], total, by_task, scores
 
     def _search_pruned(
@@ -218,10 +213,10 @@ class RecordIndex:
     ) -> Iterator[Scored]:
         slots = np.flatnonzero(self._record_ids.view >= 0)
         by_task = by_task[self._tasks.of_slot[slots]]
-        ceiling = task_weight * by_task + (1 - task_weight) * probe.bounds[slots]
+        ceiling = weighted(task_weight, by_task, probe.bounds[slots])
         record_ids, n_visits = self._record_ids.view[slots], self._n_visits.view[slots]
         columns = (record_ids, n_visits, ceiling, by_task, slots)
-        return _best_first_pruned(columns, probe, task_weight, max(_FIRST_SCORED, 4 * n_first))
+        return best_first_pruned(columns, probe, task_weight, max(_FIRST_SCORED, 4 * n_first))
 
     def _new_slot(self, record_id: int, n_visits: int) -> int:
         slot = self._free.pop() if self._free else len(self._slot_of)
@@ -238,48 +233,6 @@ class RecordIndex:
             self._under_way.clear()
 
 
-class _Shortlist(Iterator[Scored]):
-    """Best first, from shortlists that grow fourfold; in the end from all records.
-
-    `finish` takes what is left before the records change. The order of records is total, so what
-    was handed out is a beginning of every later and longer ranking.
-    """
-
-    def __init__(
-        self,
-        all_columns: Callable[[], Columns],
-        longer: Callable[[int], Columns | None],
-        columns: Columns,
-        n: int,
-    ):
-        self._all_columns, self._longer, self._n = all_columns, longer, n
-        self._ready: deque[Scored] = deque()
-        self._n_ready = 0
-        self._rest: Iterator[Scored] | None = None
-        self._add_hits(columns)
-
-    def __next__(self) -> Scored:
-        if not self._ready and self._rest is None:
-            self._add_hits(self._longer(self._n))
-        if self._ready:
-            return self._ready.popleft()
-        assert self._rest is not None
-        return next(self._rest)
-
-    def finish(self) -> None:
-        """Score all records now."""
-        if self._rest is None:
-            self._rest = _best_first(self._all_columns(), self._n_ready + self._n, self._n_ready)
-
-    def _add_hits(self, columns: Columns | None) -> None:
-        hits = [] if columns is None else list(_first_hits(columns, self._n))
-        if len(hits) < self._n:
-            self.finish()
-            return
-        self._ready.extend(hits[self._n_ready :])
-        self._n_ready, self._n = len(hits), 4 * len(hits)
-
-
 def _put_many(similarity: Similarity, slots: list[int], texts: list[str]) -> None:
     put_many = getattr(similarity, "put_many", None)
     if put_many is not None:
@@ -287,61 +240,3 @@ def _put_many(similarity: Similarity, slots: list[int], texts: list[str]) -> Non
         return
     for slot, text in zip(slots, texts, strict=True):
         similarity.put(slot, text)
-
-
-def _first_hits(columns: Columns, n: int) -> Iterator[Scored]:
-    """The n best records and those that tie with the last of them, the best first."""
-    total = columns[2]
-    rows = np.arange(len(total))
-    if n < len(total):
-        # Every record that ties with the last one wanted is sorted too, so the order is exact.
-        ordered = total.copy()
-        ordered.partition(-n)
-        rows = (total >= ordered[-n]).nonzero()[0]
-    # Mostly very few, which the arrays' own sort takes longer for.
-    found = zip(*(column[rows].tolist() for column in columns), strict=True)
-    for record_id, _, score, by_task, by_observation in sorted(found, key=_by_rank):
-        yield Scored(record_id, score, by_task, by_observation)
-
-
-def _by_rank(row: tuple[int, int, float, float, float]) -> tuple[float, int, int]:
-    record_id, n_visits, total, *_ = row
-    return -total, -n_visits, record_id
-
-
-def _best_first(columns: Columns, n_wanted: int, n_done: int = 0) -> Iterator[Scored]:
-    """All records but the first `n_done`, sorted only as far as they are asked for."""
-    n_all = len(columns[0])
-    while n_done < n_all:
-        n_wanted = min(n_wanted, n_all)
-        hits = list(_first_hits(columns, n_wanted))
-        yield from hits[n_done:]
-        n_done, n_wanted = len(hits), 4 * n_wanted
-
-
-def _best_first_pruned(
-    columns: tuple[np.ndarray, ...], probe: Probe, task_weight: float, n_scored: int
-) -> Iterator[Scored]:
-    """As `_best_first`, from the ceilings of the totals: what cannot win yet is not scored.
-
-    The totals are worked out as everywhere else, and a rounded sum of larger terms is never the
-    smaller one, so a ceiling holds to the last bit.
-    """
-    record_ids, n_visits, ceiling, by_task, slots = columns
-    above, waiting = np.inf, np.zeros(0, dtype=np.intp)
-    by_observation, total = np.zeros(len(slots)), np.zeros(len(slots))
-    while len(slots) and above > -np.inf:
-        n_scored = min(n_scored, len(slots))
-        floor = np.partition(ceiling, -n_scored)[-n_scored] if n_scored < len(slots) else -np.inf
-        rows = np.flatnonzero((ceiling >= floor) & (ceiling < above))
-        by_observation[rows] = probe.scores(slots[rows])
-        total[rows] = task_weight * by_task[rows] + (1 - task_weight) * by_observation[rows]
-        waiting = np.concatenate([waiting, rows])
-        # What has not been scored stays below the floor, so these come before all of it.
-        is_sure = total[waiting] >= floor
-        sure, waiting = waiting[is_sure], waiting[~is_sure]
-        for i in sure[np.lexsort((record_ids[sure], -n_visits[sure], -total[sure]))].tolist():
-            yield Scored(
-                int(record_ids[i]), float(total[i]), float(by_task[i]), float(by_observation[i])
-            )
-        above, n_scored = floor, 4 * n_scored

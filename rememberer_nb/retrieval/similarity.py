@@ -1,30 +1,21 @@
-"""The similarity protocol, and the registry of similarities by name.
+"""The similarity protocol.
 
 A similarity holds texts in numbered slots, encodes each once when it is put there, and scores a
 query against all slots at once. Two of them make an index (see `index`).
 
-One that has exact upper bounds, cheaper than its scores, may offer `probe(query) -> Probe` besides:
-the index then scores only the slots whose bound leaves them a chance. One that can find the best
-slots without bounding them all may offer `shortlist` (`Shortlisting`), and `put_many(slots, texts)`
-if many texts at once are encoded faster.
-
+What a similarity may offer besides, so that a large memory is quick, stands in `fast.protocols`.
 Scoring changes nothing, so any number of threads may ask at the same time.
 """
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from rememberer_nb.envs.wikihow.instructions import current_instruction
 from rememberer_nb.errors import ConfigError
-
-if TYPE_CHECKING:
-    from rememberer_nb.retrieval.tasks import Listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,39 +57,6 @@ def text_to_compare(reads: str, task: str, observation: str) -> str:
     raise ConfigError(f"reads must be one of {', '.join(READS)}, got {reads!r}")
 
 
-class Probe(Protocol):
-    """A query scored piece by piece. A snapshot: what is put or removed later does not touch it.
-
-    `bounds`, ndarray of shape (n_slots,), is nowhere below the score.
-    """
-
-    bounds: np.ndarray
-
-    def scores(self, slots: np.ndarray) -> np.ndarray:
-        """The exact scores of some slots, ndarray of the shape of `slots`."""
-        ...
-
-
-class Shortlisting(Protocol):
-    """Finds the best slots without scoring them all, when part of each total is known."""
-
-    def shortlist(
-        self,
-        text: str,
-        parts: np.ndarray,
-        part_of_slot: np.ndarray,
-        weight: float,
-        listed: Callable[[], Listed],
-        n: int,
-    ) -> tuple[np.ndarray, np.ndarray] | None:
-        """The slots that can be among the n best totals, ties included, and their exact scores.
-
-        total = weight · parts[part_of_slot[slot]] + (1 − weight) · score. The slots that
-        `listed` names are scored in any case. None where it is quicker to score all slots.
-        """
-        ...
-
-
 class Similarity(Protocol):
     """Scores a query text against texts in slots.
 
@@ -136,67 +94,3 @@ class Similarity(Protocol):
     def restore(self, state: bytes) -> None:
         """Take corpus statistics over from `state`."""
         ...
-
-
-_FACTORIES: dict[str, Callable[[], Similarity]] = {}
-
-
-def register_similarity(name: str, factory: Callable[[], Similarity]) -> None:
-    """Make a similarity known by name, for configs and the command line."""
-    _FACTORIES[name] = factory
-
-
-_FAMILIES: dict[str, Callable[[str], Similarity] | str] = {}
-
-
-def register_family(name: str, factory: Callable[[str], Similarity] | str) -> None:
-    """Make similarities known as "name:detail"; `factory(detail)` runs when one is asked for.
-
-    A factory that is expensive to import may be given as "module:function".
-    """
-    _FAMILIES[name] = factory
-
-
-def make_similarity(name: str) -> Similarity:
-    """A new, empty similarity of that name, or a mixture: "a+b" equally, "9*a+b" by weight.
-
-    >>> import rememberer_nb.retrieval
-    >>> make_similarity("jaccard").name
-    'jaccard'
-    >>> make_similarity("9*page_pattern+instruction_relevance").weights
-    (0.9, 0.1)
-    >>> make_similarity("magic")
-    Traceback (most recent call last):
-    ...
-    rememberer_nb.errors.ConfigError: no similarity is named 'magic'; known: embedding:...
-    """
-    if name in _FACTORIES:
-        return _FACTORIES[name]()
-    family, colon, detail = name.partition(":")
-    if colon and family in _FAMILIES and "+" not in name:
-        factory = _FAMILIES[family]
-        return (_load(factory) if isinstance(factory, str) else factory)(detail)
-    parts = name.split("+")
-    if len(parts) > 1:
-        from rememberer_nb.retrieval.mixed import MixedSimilarity
-
-        return MixedSimilarity([_weighted(part, name) for part in parts], name=name)
-    known = ", ".join(sorted([*_FACTORIES, *(f"{family}:..." for family in _FAMILIES)]))
-    raise ConfigError(f"no similarity is named {name!r}; known: {known}")
-
-
-def _load(place: str) -> Callable[[str], Similarity]:
-    module, _, name = place.partition(":")
-    return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
-
-
-def _weighted(part: str, name: str) -> tuple[float, Similarity]:
-    weight, star, rest = part.partition("*")
-    if not star:
-        return 1.0, make_similarity(part.strip())
-    try:
-        return float(weight), make_similarity(rest.strip())
-    except ValueError as error:
-        if isinstance(error, ConfigError):
-            raise
-        raise ConfigError(f"{weight!r} in {name!r} is no weight; expected 'a+b', '9*a+b'") from None

@@ -21,7 +21,7 @@ from rememberer_nb.loop.build import Settings, build_agent, build_env, build_mem
 from rememberer_nb.loop.parallel import Slots, run_jobs
 from rememberer_nb.loop.training import Conduct, evaluate, train
 from rememberer_nb.memory import ExperienceMemory
-from rememberer_nb.retrieval.similarity import make_similarity
+from rememberer_nb.retrieval.registry import make_similarity
 from tests.loop.test_training import dump, guesses
 from tests.toy import TOY, ScriptedLLM, ToyEnv, opens_the_right_door
 

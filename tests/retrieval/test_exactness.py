@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rememberer_nb.retrieval import RecordIndex, TfidfSimilarity, index, tfidf
-from rememberer_nb.retrieval.fast import plain, postings
+from rememberer_nb.retrieval import RecordIndex, TfidfSimilarity, index
+from rememberer_nb.retrieval.fast import plain, postings, rows
 from rememberer_nb.retrieval.fast.kernels import has_compiled
 from rememberer_nb.testing.bench.states import StateMaker
 
@@ -53,15 +53,15 @@ def shrink(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(postings, "MAX_SEGMENT", 16)
     patch.setattr(postings, "FIRST_TAIL", 5)
     patch.setattr(postings, "MAX_TAIL", 3)
-    patch.setattr(tfidf, "_MIN_DEAD", 4)
-    patch.setattr(tfidf, "_COMMON_SHARE", 0.4)
+    patch.setattr(rows, "_MIN_DEAD", 4)
+    patch.setattr(rows, "_COMMON_SHARE", 0.4)
     patch.setattr("rememberer_nb.retrieval.tasks._N_LISTED_TASKS", 2)
     patch.setattr("rememberer_nb.retrieval.tasks._N_LISTED_SLOTS", 4)
 
 
 def cosine(one: str, two: str, corpus: TfidfSimilarity) -> float:
     """The definition, from the words: Σ over the words of `one`, in their order."""
-    number, idf = corpus._vocabulary, corpus._idf.view
+    number, idf = corpus._vocabulary, corpus.rows.idf.view
 
     def vector(text: str) -> dict[str, float]:
         words = [w for w in text.lower().split() if len(w) > 1]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rememberer_nb.retrieval import JaccardSimilarity, RecordIndex, index
+from rememberer_nb.retrieval import JaccardSimilarity, RecordIndex
+from rememberer_nb.retrieval.fast import best_first
 
 
 class Spy(JaccardSimilarity):
@@ -116,13 +117,13 @@ def test_reads_both() -> None:
 
 def test_past_m_the_iterator_goes_on_lazily(monkeypatch: pytest.MonkeyPatch) -> None:
     sorted_rows: list[int] = []
-    by_rank = index._by_rank
+    by_rank = best_first._by_rank
 
     def counting(row: tuple) -> tuple:
         sorted_rows.append(row[0])
         return by_rank(row)
 
-    monkeypatch.setattr(index, "_by_rank", counting)
+    monkeypatch.setattr(best_first, "_by_rank", counting)
     # Overlap with the query falls with every record: no ties.
     words = [f"w{i}" for i in range(400)]
     made = make(*(("g", " ".join(words[: 400 - i])) for i in range(400)))

@@ -10,7 +10,7 @@ from rememberer_nb.retrieval import (
     TfidfSimilarity,
     make_similarity,
     register_similarity,
-    similarity,
+    registry,
 )
 from rememberer_nb.retrieval.similarity import text_to_compare
 
@@ -34,7 +34,7 @@ def test_an_unknown_name_lists_the_known() -> None:
 
 
 def test_registering(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(similarity, "_FACTORIES", dict(similarity._FACTORIES))
+    monkeypatch.setattr(registry, "_FACTORIES", dict(registry._FACTORIES))
     register_similarity("both", lambda: JaccardSimilarity(reads="both"))
     assert make_similarity("both").reads == "both"
 
@@ -117,7 +117,7 @@ def test_unlike_records_score_lower(name: str) -> None:
 
 
 def test_every_name_is_compared_above() -> None:
-    assert set(LIKE_AND_UNLIKE) | {"tfidf", "jaccard"} >= set(NAMES) == set(similarity._FACTORIES)
+    assert set(LIKE_AND_UNLIKE) | {"tfidf", "jaccard"} >= set(NAMES) == set(registry._FACTORIES)
 
 
 @pytest.mark.parametrize(

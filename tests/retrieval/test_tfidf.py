@@ -189,13 +189,13 @@ def test_a_taken_slot_is_refused() -> None:
 
 def test_removed_texts_are_swept_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """A full memory that goes on learning does not grow."""
-    monkeypatch.setattr("rememberer_nb.retrieval.tfidf._MIN_DEAD", 8)
+    monkeypatch.setattr("rememberer_nb.retrieval.fast.rows._MIN_DEAD", 8)
     similarity = filled([f"text number{i}" for i in range(100)])
     for i in range(100, 1000):
         similarity.remove(i - 100)
         similarity.put(i, f"text number{i}")
         assert len(similarity) == 100
-        assert len(similarity._postings) <= 140
+        assert len(similarity.rows._postings) <= 140
     similarity.refresh()
     assert similarity.scores("number950")[950] == pytest.approx(
         sklearn_scores([f"text number{i}" for i in range(900, 1000)], "number950")[50]

@@ -54,7 +54,7 @@ def test_large_memories_use_compiled_code() -> None:
 def test_compiled_code_is_kept_in_the_users_cache(tmp_path: Path) -> None:
     code = (
         "import numba, numpy as np; before = numba.config.CACHE_DIR;"
-        "from rememberer_nb.retrieval import compiled;"
+        "from rememberer_nb.retrieval.fast import compiled;"
         "compiled._hash_terms(np.arange(3, dtype=np.int32)); print(numba.config.CACHE_DIR==before)"
     )
     assert run(code, XDG_CACHE_HOME=str(tmp_path)) == "True"

@@ -1,0 +1,71 @@
+"""Similarities by name: their factories, families of them, and mixtures."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+
+from rememberer_nb.errors import ConfigError
+from rememberer_nb.retrieval.mixed import MixedSimilarity
+from rememberer_nb.retrieval.similarity import Similarity
+
+_FACTORIES: dict[str, Callable[[], Similarity]] = {}
+
+
+def register_similarity(name: str, factory: Callable[[], Similarity]) -> None:
+    """Make a similarity known by name, for configs and the command line."""
+    _FACTORIES[name] = factory
+
+
+_FAMILIES: dict[str, Callable[[str], Similarity] | str] = {}
+
+
+def register_family(name: str, factory: Callable[[str], Similarity] | str) -> None:
+    """Make similarities known as "name:detail"; `factory(detail)` runs when one is asked for.
+
+    A factory that is expensive to import may be given as "module:function".
+    """
+    _FAMILIES[name] = factory
+
+
+def make_similarity(name: str) -> Similarity:
+    """A new, empty similarity of that name, or a mixture: "a+b" equally, "9*a+b" by weight.
+
+    >>> import rememberer_nb.retrieval
+    >>> make_similarity("jaccard").name
+    'jaccard'
+    >>> make_similarity("9*page_pattern+instruction_relevance").weights
+    (0.9, 0.1)
+    >>> make_similarity("magic")
+    Traceback (most recent call last):
+    ...
+    rememberer_nb.errors.ConfigError: no similarity is named 'magic'; known: embedding:...
+    """
+    if name in _FACTORIES:
+        return _FACTORIES[name]()
+    family, colon, detail = name.partition(":")
+    if colon and family in _FAMILIES and "+" not in name:
+        factory = _FAMILIES[family]
+        return (_load(factory) if isinstance(factory, str) else factory)(detail)
+    parts = name.split("+")
+    if len(parts) > 1:
+        return MixedSimilarity([_weighted(part, name) for part in parts], name=name)
+    known = ", ".join(sorted([*_FACTORIES, *(f"{family}:..." for family in _FAMILIES)]))
+    raise ConfigError(f"no similarity is named {name!r}; known: {known}")
+
+
+def _load(place: str) -> Callable[[str], Similarity]:
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
+
+
+def _weighted(part: str, name: str) -> tuple[float, Similarity]:
+    weight, star, rest = part.partition("*")
+    if not star:
+        return 1.0, make_similarity(part.strip())
+    try:
+        return float(weight), make_similarity(rest.strip())
+    except ValueError as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(f"{weight!r} in {name!r} is no weight; expected 'a+b', '9*a+b'") from None
