@@ -59,7 +59,6 @@ class Transition:
     truncated: bool = False
     rationale: str = ""
     available_actions: tuple[str, ...] = ()
-    is_invalid: bool = False
 
     def __post_init__(self) -> None:
         check_finite(self, reward=self.reward)
@@ -322,14 +321,6 @@ class Episode:
         """Steps whose reply held no available action."""
         return sum(step.decision.error is not None for step in self.steps)
 
-    def episode_return(self, gamma: float = 1.0) -> float:
-        """G = Σ_t γ^t r_t.
-
-        >>> Episode("e", "env", "agent", Task("0", "g"), (), "").episode_return(0.9)
-        0.0
-        """
-        return float(sum(gamma**t * reward for t, reward in enumerate(self.rewards)))
-
     def transitions(self) -> tuple[Transition, ...]:
         """The episode as transitions, for learning from it off-policy."""
         seen = [step.observation for step in self.steps] + [self.final_observation]
@@ -343,7 +334,6 @@ class Episode:
                 truncated=step.truncated,
                 rationale=step.decision.rationale,
                 available_actions=step.available_actions,
-                is_invalid=step.decision.error is not None,
             )
             for step, next_observation in zip(self.steps, seen[1:], strict=True)
         )
@@ -410,11 +400,6 @@ def _problem(error: BaseException, cls: type | None) -> str:
     from cattrs.v import format_exception
 
     return str(error) if isinstance(error, ConfigError) else format_exception(error, cls)
-
-
-def rank_key(total: float, n_visits: int, order: int) -> tuple[float, int, int]:
-    """Sort key of a hit: by total, ties by total visits, then by insertion order."""
-    return (-total, -n_visits, order)
 
 
 def unique(items: Iterable[str]) -> tuple[str, ...]:

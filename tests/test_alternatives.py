@@ -18,7 +18,8 @@ from rememberer_nb.config import (
 from rememberer_nb.elements import ActionValue, Hit, Record, Situation, Task, Transition
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.memory import ExperienceMemory
-from rememberer_nb.prompting.exemplars import build_exemplar, visit_bonus
+from rememberer_nb.prompting.exemplars import build_exemplar
+from rememberer_nb.prompting.exploration import visit_bonus
 from rememberer_nb.prompting.rankings import BySimilarity, TwoPhase, make_ranking
 from rememberer_nb.retrieval.shares import similarity_shares
 from rememberer_nb.rlem import bootstrap_value, learn_episode

@@ -24,7 +24,6 @@ from rememberer_nb.elements import (
     Transition,
     Update,
     from_data,
-    rank_key,
     to_data,
     unique,
 )
@@ -227,10 +226,9 @@ def episode(*rewards: float, error: str | None = None, truncated: bool = False) 
     return Episode("e", "env", "agent", Task("7", "g"), made, "the end")
 
 
-def test_returns() -> None:
-    assert episode(1.0, 2.0, 4.0).episode_return(0.5) == 3.0
+def test_the_score_is_the_sum_of_the_rewards() -> None:
     assert episode(1.0, 2.0, 4.0).total_reward == 7.0
-    assert episode().episode_return() == 0.0
+    assert episode().total_reward == 0.0
 
 
 @pytest.mark.parametrize("truncated", [False, True])
@@ -249,7 +247,6 @@ def test_transitions_pair_each_action_with_its_own_reward() -> None:
     first, second = episode(1.0, 2.0, error="no action").transitions()
     assert (first.observation, first.reward, first.next_observation) == ("o0", 1.0, "o1")
     assert (second.observation, second.reward, second.next_observation) == ("o1", 2.0, "the end")
-    assert (first.is_invalid, second.is_invalid) == (False, True)
     assert first.rationale == "reason 0"
     assert first.available_actions == ("a", "b")
 
@@ -257,11 +254,6 @@ def test_transitions_pair_each_action_with_its_own_reward() -> None:
 def test_reply_errors_are_counted() -> None:
     assert episode(1.0, 2.0, error="no action").n_reply_errors == 1
     assert episode(1.0, 2.0).n_reply_errors == 0
-
-
-def test_rank_key_orders_hits() -> None:
-    rows = [(0.5, 1, 0), (0.5, 2, 1), (0.9, 0, 2), (0.5, 2, 3)]
-    assert sorted(rows, key=lambda row: rank_key(*row)) == [rows[2], rows[1], rows[3], rows[0]]
 
 
 def test_unique_keeps_the_first() -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from rememberer_nb.agents.interface import Selection
-from rememberer_nb.config import RlemConfig
+from rememberer_nb.config import ExemplarConfig, RlemConfig
 from rememberer_nb.config.identity import fingerprint
-from rememberer_nb.elements import Decision, Exemplar, Situation, StepRandom
+from rememberer_nb.elements import Decision, Exemplar, Record, Situation, StepRandom
 from rememberer_nb.envs.profile import Profile
+from rememberer_nb.prompting.exemplars import build_exemplar
 
 
 class RandomAgent:
@@ -81,3 +82,16 @@ class FixedExemplars:
     def describe(self) -> Mapping[str, Any]:
         """The fixed exemplars."""
         return {"exemplars": fingerprint(self.exemplars)}
+
+
+def fixed_exemplars(
+    records: Iterable[Record],
+    n_exemplars: int,
+    profile: Profile,
+    rng: np.random.Generator,
+    config: ExemplarConfig | None = None,
+) -> tuple[Exemplar, ...]:
+    """m exemplars drawn without replacement from given records: the paper's fixed baseline."""
+    pool = list(records)
+    chosen = rng.permutation(len(pool))[:n_exemplars]
+    return tuple(build_exemplar(pool[int(i)], profile, rng, config) for i in chosen)

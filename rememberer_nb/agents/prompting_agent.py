@@ -34,6 +34,7 @@ from rememberer_nb.llms.protocol import LLM
 from rememberer_nb.llms.wrapped import settings_of
 from rememberer_nb.prompting.prompts import CountTokens, Template, build_prompt, estimate_tokens
 from rememberer_nb.prompting.replies import ParsedReply, parse_reply
+from rememberer_nb.prompting.schema import constrained
 
 # What a prompt looks like does not depend on what it is about, so a sample tells templates apart.
 _TAKEN = Step(0, "[C]", ("press[C]",), "", Decision("press[C]", "a thought"), 0.0, terminated=True)
@@ -91,6 +92,8 @@ class PromptingAgent:
         """Retrieve, build, ask, read."""
         hits, exemplars, left_out = self.source.select(situation, random.rng)
         prompt = self.build(situation, exemplars, left_out)
+        if self.is_constrained:
+            prompt = constrained(prompt, situation.available_actions, self.profile)
         reply, parsed, error, error_name = self._ask(prompt, situation, random.call_seed)
         if parsed is None:
             action = random_action(situation, self.profile, random.rng)
@@ -113,16 +116,12 @@ class PromptingAgent:
         """The prompt."""
         return build_prompt(
             self.profile,
-            situation.task.text,
-            situation.observation,
-            situation.available_actions,
-            exemplars=exemplars,
-            last_actions=situation.last_actions,
+            situation,
+            exemplars,
             config=self.prompt,
             left_out=left_out,
             count_tokens=self.count_tokens,
             template=self.template,
-            is_constrained=self.is_constrained,
         )
 
     def sample_prompt(self) -> Prompt:

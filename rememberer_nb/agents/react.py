@@ -119,7 +119,6 @@ class ReActAgent(PromptingAgent):
             demonstration=demonstration,
             config=self.prompt,
             count_tokens=self.count_tokens,
-            is_constrained=self.is_constrained,
         )
 
     def read(self, text: str, situation: Situation) -> ParsedReply:

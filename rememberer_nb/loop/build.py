@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rememberer_nb.agents.baselines import FixedExemplars, RandomAgent
+from rememberer_nb.agents.baselines import FixedExemplars, RandomAgent, fixed_exemplars
 from rememberer_nb.agents.interface import Agent
 from rememberer_nb.agents.prompting_agent import PromptingAgent
 from rememberer_nb.agents.react import ReActAgent
@@ -36,7 +36,6 @@ from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory.initial import NAMES, read_initial
 from rememberer_nb.memory.origin import check_origin, origin_in, origin_of
 from rememberer_nb.memory.store.file import closed_on_failure
-from rememberer_nb.prompting.exemplars import fixed_exemplars
 from rememberer_nb.prompting.prompts import CountTokens, estimate_tokens
 from rememberer_nb.prompting.react_prompts import demonstration_of
 

@@ -5,15 +5,11 @@ lies at least a margin below the encouraged one (or nothing is encouraged). Ties
 visited, then by text. A missing side is filled with an action that the record has not tried,
 flagged `is_synthetic`.
 
-With `exploration` c > 0 the encouraged action is the one with the highest Q + c · bonus, where what
-has been tried less gains more (`visit_bonus`); an action not tried at all may win, and is shown as
-such, unless synthetic advice is off. Source of the bonus: UCB1 (Auer, Cesa-Bianchi and Fischer
-2002, Machine Learning 47).
+With `exploration` c > 0 what has been tried less is encouraged sooner, see `exploration`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -21,6 +17,7 @@ import numpy as np
 from rememberer_nb.config import ExemplarConfig
 from rememberer_nb.elements import Advice, Exemplar, Hit, LeftOut, Record
 from rememberer_nb.envs.profile import Profile
+from rememberer_nb.prompting.exploration import draw, explored
 from rememberer_nb.prompting.prompts import CountTokens, estimate_tokens, format_exemplar
 
 # A gap of exactly the margin counts, whatever the last bits of the difference say.
@@ -58,14 +55,14 @@ def build_exemplar(
         if not profile.is_template(action) and record.value_of(action) is None
     ]
     fresh = untried if config.use_synthetic else []
-    encouraged = _explored(record, fresh, rng, config) if config.exploration else ()
+    encouraged = explored(record, fresh, rng, config) if config.exploration else ()
     encouraged = encouraged or _encouraged(record)
     discouraged = _discouraged(record, encouraged, config) if config.use_discouraged else ()
     if config.use_synthetic and not encouraged:
-        encouraged = _draw(untried, rng, config)
+        encouraged = draw(untried, rng, config)
     if config.use_synthetic and config.use_discouraged and not discouraged:
         taken = {advice.action for advice in encouraged}
-        discouraged = _draw([a for a in untried if a not in taken], rng, config)
+        discouraged = draw([a for a in untried if a not in taken], rng, config)
     return Exemplar(
         record_id=record.record_id,
         task=record.task,
@@ -123,39 +120,6 @@ def _encouraged(record: Record) -> tuple[Advice, ...]:
     return (Advice(best.action, best.q_value, best.rationale),)
 
 
-def visit_bonus(n_visits: int, n_total: int) -> float:
-    """sqrt(2 ln(1 + n_total) / (1 + n_visits)): UCB1's, counted so that 0 visits are finite.
-
-    Parameters
-    ----------
-    n_visits : of the action.
-    n_total : of all actions of the record.
-
-    >>> round(visit_bonus(0, 4), 3), round(visit_bonus(4, 4), 3)
-    (1.794, 0.802)
-    """
-    return math.sqrt(2 * math.log1p(n_total) / (1 + n_visits))
-
-
-def _explored(
-    record: Record, untried: list[str], rng: np.random.Generator, config: ExemplarConfig
-) -> tuple[Advice, ...]:
-    """The action with the highest Q + c · bonus, if above 0; one never tried has Q = 0."""
-    c, n_total = config.exploration, record.n_visits
-    best = min(
-        record.action_values,
-        default=None,
-        key=lambda v: (-v.q_value - c * visit_bonus(v.n_visits, n_total), -v.n_visits, v.action),
-    )
-    fresh = c * visit_bonus(0, n_total) if untried else 0.0
-    known = 0.0 if best is None else best.q_value + c * visit_bonus(best.n_visits, n_total)
-    if fresh > known:
-        return _draw(untried, rng, config)
-    if best is None or known <= 0:
-        return ()
-    return (Advice(best.action, best.q_value, best.rationale),)
-
-
 def _discouraged(
     record: Record, encouraged: tuple[Advice, ...], config: ExemplarConfig
 ) -> tuple[Advice, ...]:
@@ -173,28 +137,3 @@ def _discouraged(
     else:
         is_bad = top is None or top - worst.q_value >= config.margin - _ROUNDING
     return (Advice(worst.action, worst.q_value, worst.rationale),) if is_bad else ()
-
-
-def _draw(
-    actions: list[str], rng: np.random.Generator, config: ExemplarConfig
-) -> tuple[Advice, ...]:
-    if not actions:
-        return ()
-    action = actions[int(rng.integers(len(actions)))]
-    value = {"none": None, "zero": 0.0}.get(config.synthetic_value, 0.0)
-    if config.synthetic_value == "random":
-        value = float(rng.random())
-    return (Advice(action, value, is_synthetic=True),)
-
-
-def fixed_exemplars(
-    records: Iterable[Record],
-    n_exemplars: int,
-    profile: Profile,
-    rng: np.random.Generator,
-    config: ExemplarConfig | None = None,
-) -> tuple[Exemplar, ...]:
-    """m exemplars drawn without replacement from given records: the paper's fixed baseline."""
-    pool = list(records)
-    chosen = rng.permutation(len(pool))[:n_exemplars]
-    return tuple(build_exemplar(pool[int(i)], profile, rng, config) for i in chosen)

@@ -33,13 +33,12 @@ The most similar exemplar comes last, nearest to the question (paper, section 3.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from rememberer_nb.config import PromptConfig
-from rememberer_nb.elements import Advice, Exemplar, LeftOut, Prompt
+from rememberer_nb.elements import Advice, Exemplar, LeftOut, Prompt, Situation
 from rememberer_nb.envs.profile import Profile
 
 PAGE_PREFIX = "| "
@@ -120,16 +119,15 @@ def format_exemplar(exemplar: Exemplar, number: int) -> str:
     return "\n".join(parts)
 
 
-def _format_now(
-    task: str, observation: str, available: Sequence[str], last_actions: Sequence[str]
-) -> str:
+def format_now(now: Situation, last_actions: Sequence[str]) -> str:
+    """The present situation as it stands in the prompt, with as much of its history."""
     return "\n".join(
         [
             NOW_HEADING,
-            f"Task: {one_line(task)}",
+            f"Task: {one_line(now.task.text)}",
             f"Last actions:\n{format_bullets(last_actions)}",
-            f"Page:\n{format_page(observation)}",
-            f"Available actions:\n{format_bullets(available)}",
+            f"Page:\n{format_page(now.observation)}",
+            f"Available actions:\n{format_bullets(now.available_actions)}",
             "",
             "Reply:",
         ]
@@ -148,69 +146,25 @@ class Template:
     reply_schema: Mapping[str, Any] = field(default_factory=lambda: REPLY_SCHEMA)
 
 
-# A free text within an action: no brackets, quotes or line breaks, and no space in front.
-_FREE_TEXT = r"""[^\x00-\x20\[\]()<>"\\][^\x00-\x1F\[\]()<>"\\]{0,59}"""
-_MAX_RATIONALE = 200
-
-
-def constrained_schema(
-    schema: Mapping[str, Any], available_actions: Sequence[str], profile: Profile
-) -> Mapping[str, Any]:
-    """The schema of replies whose action is available, for servers that decode by grammar.
-
-    Other texts are bounded, so that no reply runs away.
-
-    >>> from rememberer_nb.envs.webshop.profile import WEBSHOP
-    >>> constrained_schema(REPLY_SCHEMA, ["click[a]"], WEBSHOP)["properties"]["action"]
-    {'anyOf': [{'type': 'string', 'enum': ['click[a]']}]}
-    """
-    plain = [action for action in available_actions if not profile.is_template(action)]
-    choices: list[dict[str, Any]] = [{"type": "string", "enum": plain}] if plain else []
-    for action in available_actions:
-        for placeholder in profile.placeholders:
-            before, found, after = action.partition(placeholder)
-            if found:
-                pattern = f"^{_literal(before)}{_FREE_TEXT}{_literal(after)}$"
-                choices.append({"type": "string", "pattern": pattern})
-    if not choices:
-        return schema
-    properties = {
-        name: {**kind, "maxLength": _MAX_RATIONALE} if kind.get("type") == "string" else kind
-        for name, kind in schema["properties"].items()
-    }
-    return {**schema, "properties": {**properties, "action": {"anyOf": choices}}}
-
-
-def _literal(text: str) -> str:
-    # re.escape escapes spaces, too, which grammars made from patterns do not know.
-    return re.sub(r"([\^$.|?*+()\[\]{}])", r"\\\1", text)
-
-
 def build_prompt(
     profile: Profile,
-    task: str,
-    observation: str,
-    available_actions: Sequence[str],
-    *,
+    now: Situation,
     exemplars: Sequence[Exemplar] = (),
-    last_actions: Sequence[str] = (),
+    *,
     config: PromptConfig | None = None,
     left_out: Sequence[LeftOut] = (),
     count_tokens: CountTokens = estimate_tokens,
     template: Template | None = None,
-    is_constrained: bool = False,
 ) -> Prompt:
     """Put a prompt together within its token budget.
 
     Parameters
     ----------
     profile : the environment's profile.
-    task, observation, available_actions : the present situation (g, o and what can be done).
+    now : the present situation; of its history the last `config.n_last_actions` are shown.
     exemplars : the most similar *first*, as retrieved; the prompt shows it last.
-    last_actions : the whole history, oldest first; the last `config.n_last_actions` are shown.
     left_out : what earlier stages left out (skipped exemplars); kept in the prompt's own list.
     template : how to reply and how exemplars look; by default as drawn above.
-    is_constrained : whether the reply's schema admits available actions alone.
 
     Returns
     -------
@@ -220,8 +174,10 @@ def build_prompt(
 
     Examples
     --------
+    >>> from rememberer_nb.elements import Task
     >>> from rememberer_nb.envs.webshop.profile import WEBSHOP
-    >>> prompt = build_prompt(WEBSHOP, "a red lamp", "[Search]", ["search[<keywords>]"])
+    >>> now = Situation(Task("7", "a red lamp"), "[Search]", ("search[<keywords>]",))
+    >>> prompt = build_prompt(WEBSHOP, now)
     >>> print(prompt.text[prompt.text.index("## Now"):])
     ## Now
     Task: a red lamp
@@ -236,33 +192,25 @@ def build_prompt(
     """
     config, template = config or PromptConfig(), template or Template()
     system = f"{profile.introduction}\n\n{template.how_to_reply}"
-    shown = list(exemplars)
-    history = list(last_actions[-config.n_last_actions :] if config.n_last_actions else ())
-    omitted = list(left_out)
-
-    def user_text() -> str:
+    shown, omitted = list(exemplars), list(left_out)
+    history = list(now.last_actions[-config.n_last_actions :] if config.n_last_actions else ())
+    while True:
         blocks = [template.format_exemplar(e, i) for i, e in enumerate(reversed(shown), start=1)]
-        return "\n\n".join([*blocks, _format_now(task, observation, available_actions, history)])
-
-    user = user_text()
-    while (n_tokens := count_tokens(f"{system}\n\n{user}")) > config.max_tokens:
+        user = "\n\n".join([*blocks, format_now(now, history)])
+        n_tokens = count_tokens(f"{system}\n\n{user}")
         over = f"prompt of {n_tokens} tokens, budget {config.max_tokens}"
+        if n_tokens <= config.max_tokens or not (shown or history):
+            break
         if shown:
             gone = shown.pop()
             tokens = count_tokens(template.format_exemplar(gone, 1))
             omitted.append(LeftOut("exemplar", over, tokens, record_id=gone.record_id))
-        elif history:
-            omitted.append(LeftOut(f"last action {history.pop(0)}", over))
         else:
-            break
-        user = user_text()
-    schema = template.reply_schema
-    if is_constrained:
-        schema = constrained_schema(schema, available_actions, profile)
+            omitted.append(LeftOut(f"last action {history.pop(0)}", over))
     return Prompt(
         messages=(("system", system), ("user", user)),
         text=f"{system}\n\n{user}",
         n_tokens=n_tokens,
         left_out=tuple(omitted),
-        reply_schema=schema,
+        reply_schema=template.reply_schema,
     )

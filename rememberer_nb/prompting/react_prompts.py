@@ -48,7 +48,6 @@ from rememberer_nb.prompting.prompts import (
     NOW_HEADING,
     CountTokens,
     Template,
-    constrained_schema,
     estimate_tokens,
     format_bullets,
     format_page,
@@ -178,25 +177,18 @@ def build_react_prompt(
     demonstration: Demonstration | None = None,
     config: PromptConfig | None = None,
     count_tokens: CountTokens = estimate_tokens,
-    is_constrained: bool = False,
 ) -> Prompt:
-    """Put a prompt as drawn above together within its token budget.
-
-    `is_constrained` : whether the reply's schema admits available actions alone.
-    """
+    """Put a prompt as drawn above together within its token budget."""
     system = f"{profile.introduction}\n\n{REACT_TEMPLATE.how_to_reply}"
     user, n_tokens, left_out = _fit(
         system, scene, demonstration, config or PromptConfig(), count_tokens
     )
-    schema = REACT_TEMPLATE.reply_schema
-    if is_constrained:
-        schema = constrained_schema(schema, scene.available_actions, profile)
     return Prompt(
         messages=(("system", system), ("user", user)),
         text=f"{system}\n\n{user}",
         n_tokens=n_tokens,
         left_out=left_out,
-        reply_schema=schema,
+        reply_schema=REACT_TEMPLATE.reply_schema,
     )
 
 

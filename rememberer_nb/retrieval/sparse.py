@@ -65,11 +65,6 @@ class SparseRows:
             self._gone.add(slot)
         self._tail_matrix = None
 
-    def replace_values(self, values: dict[int, np.ndarray]) -> None:
-        """New values for all rows at once; the ids stay."""
-        self._rows = {slot: (ids, values[slot]) for slot, (ids, _) in self._rows.items()}
-        self._pack()
-
     def dot(self, query: np.ndarray) -> np.ndarray:
         """Row · query for each slot, ndarray of shape (n_slots,); empty slots give 0.
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rememberer_nb.agents.baselines import FixedExemplars, NoExemplars, RandomAgent, random_action
+from rememberer_nb.agents.baselines import (
+    FixedExemplars,
+    NoExemplars,
+    RandomAgent,
+    fixed_exemplars,
+    random_action,
+)
 from rememberer_nb.agents.interface import describe_agent
 from rememberer_nb.agents.prompting_agent import PromptingAgent
 from rememberer_nb.agents.rememberer import MemoryExemplars, rememberer
@@ -13,7 +19,6 @@ from rememberer_nb.config import ExemplarConfig, PromptConfig, RetrievalConfig, 
 from rememberer_nb.config.identity import differences, plain
 from rememberer_nb.elements import Advice, Exemplar, Situation, StepRandom, Task, Transition
 from rememberer_nb.memory import ExperienceMemory
-from rememberer_nb.prompting.exemplars import fixed_exemplars
 from rememberer_nb.rlem import learn_episode
 from tests.toy import NO_ANSWER, TOY, ScriptedLLM
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rememberer_nb.elements import Advice, Exemplar, Prompt
+from rememberer_nb.elements import Advice, Exemplar, Prompt, Situation, Task
 from rememberer_nb.envs.profile import get_profile
 from rememberer_nb.prompting.prompts import build_prompt
 
@@ -92,9 +92,8 @@ def prompt(
     last_actions: Sequence[str] = (),
 ) -> Prompt:
     """A prompt; `exemplars` with the most similar first."""
-    return build_prompt(
-        SHOP, task, observation, actions, exemplars=exemplars, last_actions=last_actions
-    )
+    now = Situation(Task("0", task), observation, tuple(actions), tuple(last_actions))
+    return build_prompt(SHOP, now, exemplars)
 
 
 def search_prompt(*exemplars: Exemplar, task: str = TASK) -> Prompt:

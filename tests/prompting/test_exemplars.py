@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rememberer_nb.agents.baselines import fixed_exemplars
 from rememberer_nb.config import ExemplarConfig
 from rememberer_nb.elements import ActionValue, Advice, Exemplar, Hit, Record
-from rememberer_nb.prompting.exemplars import build_exemplar, fixed_exemplars, select_exemplars
+from rememberer_nb.prompting.exemplars import build_exemplar, select_exemplars
 from tests.toy import TOY
 
 AVAILABLE = ("go[on]", "go[back]", "say[<words>]", "open[door]")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rememberer_nb.config import PromptConfig
-from rememberer_nb.elements import Advice, Exemplar, LeftOut, Prompt
+from rememberer_nb.elements import Advice, Exemplar, LeftOut, Prompt, Situation, Task
 from rememberer_nb.prompting.prompts import (
     build_prompt,
     estimate_tokens,
@@ -29,8 +31,10 @@ def words(text: str) -> int:
     return len(text.split())
 
 
-def build(**changes: object) -> Prompt:
-    return build_prompt(TOY, "open the red door", "a hall", ("go[on]", "say[<words>]"), **changes)
+def build(exemplars: Sequence[Exemplar] = (), last_actions=(), **changes: object) -> Prompt:
+    actions = ("go[on]", "say[<words>]")
+    now = Situation(Task("0", "open the red door"), "a hall", actions, tuple(last_actions))
+    return build_prompt(TOY, now, exemplars, **changes)
 
 
 def now(prompt: Prompt) -> str:
@@ -119,15 +123,14 @@ def test_nothing_can_pass_for_a_heading(text: str, where: str) -> None:
     label = f"say[{text}]" if where in ("action", "all") else "say[<words>]"
     advice = (Advice(f"say[{text}]", 0.5, text),)
     given_ = Exemplar(1, text, text, (), advice)
-    prompt = build_prompt(
-        TOY, task, page, ("go[on]", label), exemplars=[given_], last_actions=[f"say[{text}]"]
-    )
+    now_ = Situation(Task("0", task), page, ("go[on]", label), (f"say[{text}]",))
+    prompt = build_prompt(TOY, now_, [given_])
     kinds = [line.split(":")[0].rstrip() for line in headings(prompt.text)]
     assert kinds == [line.split(":")[0].rstrip() for line in headings(plain.text)]
 
 
 def test_pages_without_lines() -> None:
-    prompt = build_prompt(TOY, "", " \n ", ())
+    prompt = build_prompt(TOY, Situation(Task("0", ""), " \n ", ()))
     assert "Page:\n\nAvailable actions:\n- none\n" in now(prompt)
 
 

@@ -13,6 +13,7 @@ from rememberer_nb.prompting.react_prompts import (
     build_reflection_prompt,
     demonstration_of,
 )
+from rememberer_nb.prompting.schema import constrained
 from tests.toy import TOY
 
 AVAILABLE = ("go[on]", "say[<words>]")
@@ -63,7 +64,7 @@ def test_a_step_without_its_page_keeps_thought_and_action() -> None:
 
 
 def test_the_available_actions_can_be_all_that_the_schema_admits() -> None:
-    prompt = build_react_prompt(TOY, SCENE, is_constrained=True)
+    prompt = constrained(build_react_prompt(TOY, SCENE), SCENE.available_actions, TOY)
     plain, filled = prompt.reply_schema["properties"]["action"]["anyOf"]
     assert plain == {"type": "string", "enum": ["go[on]"]}
     assert filled["pattern"].startswith(r"^say\[")

@@ -49,15 +49,6 @@ def test_a_gap_between_slots_scores_zero() -> None:
     assert rows.dot(np.ones(1)).tolist() == [0.0, 0.0, 4.0]
 
 
-def test_replace_values_keeps_ids_and_order() -> None:
-    rows = SparseRows()
-    rows.put(1, *row((0, 1.0), (1, 1.0)))
-    rows.put(0, *row((1, 1.0)))
-    rows.replace_values({0: np.array([7.0]), 1: np.array([2.0, 3.0])})
-    assert rows.slots == [1, 0]
-    assert rows.dot(np.array([1.0, 10.0])).tolist() == [70.0, 32.0]
-
-
 changes = st.lists(
     st.tuples(st.integers(0, 9), st.lists(st.integers(0, 5), unique=True, max_size=4)),
     max_size=60,

@@ -12,7 +12,7 @@ from rememberer_nb.display.plots.decisions import (
     n_step_targets,
     similarity_matrix,
 )
-from rememberer_nb.display.plots.memory import memory_growth, q_histogram, q_history, q_values
+from rememberer_nb.display.plots.memory import q_histogram, q_history, q_values
 from rememberer_nb.display.plots.results import (
     agent_comparison,
     learning_curve,
@@ -26,7 +26,6 @@ __all__ = [
     "choice_probabilities",
     "lambda_curve",
     "learning_curve",
-    "memory_growth",
     "n_step_targets",
     "paired_differences",
     "q_histogram",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,7 +19,6 @@ from rememberer_nb.display.plots.base import (
     finish,
     make_axes,
     short,
-    words,
 )
 from rememberer_nb.elements import Exemplar, Record, Update
 
@@ -102,20 +101,3 @@ def q_histogram(
         ax.hist(before, bins, label=f"before (n = {len(before)})", **outline)
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     return finish(ax, "Q value (reward)", "number of action values", bool(len(both)), legend=True)
-
-
-def memory_growth(
-    sizes: Mapping[str, Sequence[int]] | Sequence[int], ax: Axes | None = None
-) -> Axes:
-    """Records held after each episode, a line per named series; index 0 is the start."""
-    ax = make_axes(ax)
-    named = sizes if isinstance(sizes, Mapping) else {"": sizes}
-    is_drawn = False
-    for i, (name, counts) in enumerate(named.items()):
-        is_drawn = is_drawn or len(counts) > 0
-        style = {"color": PALETTE[i % len(PALETTE)], "linestyle": DASHES[i % len(DASHES)]}
-        ax.plot(range(len(counts)), counts, label=words(name) or None, **style)
-    ax.set_ylim(bottom=0)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    has_names = isinstance(sizes, Mapping)
-    return finish(ax, "episodes learnt from", "records in memory", is_drawn, legend=has_names)

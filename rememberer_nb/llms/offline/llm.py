@@ -95,11 +95,11 @@ class OfflineLLM:
 
     Examples
     --------
+    >>> from rememberer_nb.elements import Situation, Task
     >>> from rememberer_nb.envs.profile import get_profile
     >>> from rememberer_nb.prompting.prompts import build_prompt
-    >>> prompt = build_prompt(
-    ...     get_profile("webshop"), "a red lamp", "[Search]", ["search[<keywords>]"]
-    ... )
+    >>> now = Situation(Task("7", "a red lamp"), "[Search]", ("search[<keywords>]",))
+    >>> prompt = build_prompt(get_profile("webshop"), now)
     >>> llm = OfflineLLM("webshop")
     >>> llm.complete(prompt, seed=7).text
     'search[a red lamp] -> 0.50 it says what is wanted'

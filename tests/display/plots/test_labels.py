@@ -37,7 +37,6 @@ FIGURES: dict[str, Callable[[], Axes]] = {
     "paired_differences": lambda: plots.paired_differences([AGENT], NASTY),
     "q_values": lambda: plots.q_values(RECORD),
     "q_history": lambda: plots.q_history(UPDATES),
-    "memory_growth": lambda: plots.memory_growth({NASTY: [1, 2]}),
     "similarity_matrix": lambda: plots.similarity_matrix([[1.0] * 8] * 8, [NASTY] * 8),
     "lambda_curve": lambda: plots.lambda_curve([Hit(0, 0.5, 0.5, 0.5, RECORD)]),
     "choice_probabilities": lambda: plots.choice_probabilities(

@@ -191,13 +191,6 @@ def test_q_histogram_uses_the_same_bins() -> None:
     drawn(plots.q_histogram([], [0.5]))
 
 
-def test_memory_growth() -> None:
-    ax = drawn(plots.memory_growth({"rememberer": [3, 5, 6], "from_empty": [0, 2]}))
-    assert [line.get_ydata().tolist() for line in ax.lines] == [[3, 5, 6], [0, 2]]
-    assert legend(ax) == ["rememberer", "from empty"]
-    assert drawn(plots.memory_growth([1, 2])).get_legend() is None
-
-
 # Retrieval and choice
 
 
@@ -259,7 +252,6 @@ EMPTY: dict[str, Callable[[Axes | None], Axes]] = {
     "q_values": lambda ax: plots.q_values(record(), ax),
     "q_history": lambda ax: plots.q_history([], ax),
     "q_histogram": lambda ax: plots.q_histogram([], [], ax),
-    "memory_growth": lambda ax: plots.memory_growth({}, ax),
     "similarity_matrix": lambda ax: plots.similarity_matrix([], [], ax),
     "lambda_curve": lambda ax: plots.lambda_curve([], ax),
     "choice_probabilities": lambda ax: plots.choice_probabilities([], ax),

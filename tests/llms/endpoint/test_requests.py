@@ -13,7 +13,7 @@ import pytest
 
 from rememberer_nb.agents.prompting_agent import PromptingAgent
 from rememberer_nb.config import LLMConfig
-from rememberer_nb.elements import Episode
+from rememberer_nb.elements import Episode, Situation, Task
 from rememberer_nb.errors import ConfigError, LLMAuthError
 from rememberer_nb.llms import make_llm
 from rememberer_nb.llms.endpoint.client import OpenAILLM
@@ -25,7 +25,7 @@ from tests.toy import TOY, ToyEnv
 
 TEXT = reply("go[on] -> 0.5 on")
 JSON = reply('{"action": "go[on]", "value": 0.5, "rationale": "on"}')
-PROMPT = build_prompt(TOY, "open the red door", "a hall", ["go[on]"])
+PROMPT = build_prompt(TOY, Situation(Task("0", "open the red door"), "a hall", ("go[on]",)))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from rememberer_nb.config import LLMConfig, RolloutConfig
-from rememberer_nb.elements import Prompt
+from rememberer_nb.elements import Prompt, Situation, Task
 from rememberer_nb.errors import (
     BudgetError,
     ConfigError,
@@ -30,6 +30,7 @@ from rememberer_nb.loop.episode import run_episode
 from rememberer_nb.loop.parallel import Slots
 from rememberer_nb.loop.training import Conduct, evaluate, train
 from rememberer_nb.prompting.prompts import REPLY_SCHEMA, build_prompt
+from rememberer_nb.prompting.schema import constrained
 from rememberer_nb.testing.tiny_model import write_tiny_model
 from tests.toy import TOY
 
@@ -91,8 +92,12 @@ def test_reflexion_reflects_on_it(llm: LlamaCppLLM) -> None:
     assert call["completion_tokens"] > 5
 
 
+def about(actions: tuple[str, ...]) -> Prompt:
+    return build_prompt(TOY, Situation(Task("0", "a task"), "a page", actions))
+
+
 def test_replies_depend_on_the_seed_alone(llm: LlamaCppLLM) -> None:
-    prompt = build_prompt(TOY, "a task", "a page", ("go[on]", "go[back]", "say[<words>]"))
+    prompt = about(("go[on]", "go[back]", "say[<words>]"))
     texts = [llm.complete(prompt, seed=seed).text for seed in (1, 2, 3, 1)]
     assert texts[0] == texts[3]
     assert len(set(texts)) == 3
@@ -107,7 +112,7 @@ def test_replies_depend_on_the_seed_alone(llm: LlamaCppLLM) -> None:
     ],
 )
 def test_whatever_the_actions_look_like(llm: LlamaCppLLM, actions: tuple[str, ...]) -> None:
-    prompt = build_prompt(TOY, "a task", "a page", actions, is_constrained=True)
+    prompt = constrained(about(actions), actions, TOY)
     for seed in range(4):
         chosen = json.loads(llm.complete(prompt, seed=seed).text)["action"]
         assert chosen in actions or any(_is_filled(chosen, action) for action in actions), chosen
@@ -149,7 +154,7 @@ def test_its_server_has_schemas_and_says_how_many_tokens(llm: LlamaCppLLM) -> No
 
 def test_a_prompt_beyond_the_context_is_refused_and_the_next_one_served(model: Path) -> None:
     llm = LlamaCppLLM(model, WARM, n_context=1024)
-    short = build_prompt(TOY, "a task", "a page", ("go[on]",), is_constrained=True)
+    short = constrained(about(("go[on]",)), ("go[on]",), TOY)
     try:
         with pytest.raises(LLMRequestError, match="context"):
             llm.complete(Prompt((("user", "word " * 2000),), "", 0))
@@ -178,7 +183,7 @@ def test_by_name_recorded_and_replayed_without_the_model(model: Path, tmp_path: 
 
 def test_a_budget_holds_for_it(model: Path) -> None:
     llm = make_llm(f"llama.cpp:{model}", profile="webshop", config=LLMConfig(budget_calls=1))
-    prompt = build_prompt(TOY, "a task", "a page", ("go[on]",), is_constrained=True)
+    prompt = constrained(about(("go[on]",)), ("go[on]",), TOY)
     try:
         llm.complete(prompt)
         with pytest.raises(BudgetError):

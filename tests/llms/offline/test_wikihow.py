@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rememberer_nb.config import OfflineConfig
-from rememberer_nb.elements import Exemplar, Prompt
+from rememberer_nb.elements import Exemplar, Prompt, Situation, Task
 from rememberer_nb.llms.offline import OfflineLLM
 from rememberer_nb.llms.offline.beliefs import Look
 from rememberer_nb.llms.offline.parse import Section
@@ -46,7 +46,7 @@ BELIEFS = HowToBeliefs()
 
 
 def ask(page: str, actions: list[str], *exemplars: Exemplar) -> Prompt:
-    return build_prompt(SITE, TASK, page, actions, exemplars=exemplars)
+    return build_prompt(SITE, Situation(Task("0", TASK), page, tuple(actions)), exemplars)
 
 
 def look(page: str, action: str, last: tuple[str, ...] = ()) -> Look | None:
