@@ -49,10 +49,11 @@ def build_exemplar(
     ('click[a]', 'click[b]')
     """
     config = config or ExemplarConfig()
+    tried = {value.action for value in record.action_values}
     untried = [
         action
         for action in record.available_actions
-        if not profile.is_template(action) and record.value_of(action) is None
+        if action not in tried and not profile.is_template(action)
     ]
     fresh = untried if config.use_synthetic else []
     encouraged = explored(record, fresh, rng, config) if config.exploration else ()

@@ -32,6 +32,7 @@ The most similar exemplar comes last, nearest to the question (paper, section 3.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -88,6 +89,8 @@ def format_advice(advice: Advice) -> str:
     return f"{one_line(advice.action)} -> {value} {rationale}".rstrip()
 
 
+# The same records come back step after step.
+@functools.lru_cache(maxsize=1024)
 def format_page(observation: str) -> str:
     """A page as it stands in the prompt, each line behind a bar."""
     return "\n".join(PAGE_PREFIX + line.strip() for line in observation.strip().splitlines())
@@ -98,6 +101,8 @@ def format_bullets(lines: Sequence[str]) -> str:
     return "\n".join(f"- {one_line(line)}" for line in lines) or "- none"
 
 
+# So do their actions, and the pages'.
+@functools.lru_cache(maxsize=4096)
 def one_line(text: str) -> str:
     """A text without line breaks, so that it cannot pass for a heading."""
     return " ".join(text.split())
