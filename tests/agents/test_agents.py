@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from rememberer_nb.agents.prompting_agent import (
     FixedExemplars,
     MemoryExemplars,
@@ -16,7 +17,6 @@ from rememberer_nb.agents.prompting_agent import (
     random_action,
     rememberer,
 )
-
 from rememberer_nb.config import ExemplarConfig, PromptConfig, RetrievalConfig, RlemConfig
 from rememberer_nb.config.identity import differences, plain
 from rememberer_nb.elements import Advice, Exemplar, Task, Transition

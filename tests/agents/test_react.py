@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from rememberer_nb.agents.prompting_agent import (
     PromptingAgent,
     Situation,
@@ -23,7 +24,6 @@ from rememberer_nb.agents.react import (
     build_llm_agent,
     read_thought_and_action,
 )
-
 from rememberer_nb.cli import main
 from rememberer_nb.config import ExemplarConfig, RetrievalConfig, RolloutConfig
 from rememberer_nb.config.identity import differences

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from rememberer_nb.analysis.diagnosis import (
     contradictions,
     crossed_predictions,
@@ -13,7 +14,6 @@ from rememberer_nb.analysis.diagnosis import (
     nearest_others,
     split_episodes,
 )
-
 from rememberer_nb.config import RlemConfig
 from rememberer_nb.elements import Decision, Episode, Step, Task
 from rememberer_nb.errors import ConfigError

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from rememberer_nb.analysis.metrics import (
     bootstrap_interval,
     episode_metrics,
@@ -16,7 +17,6 @@ from rememberer_nb.analysis.metrics import (
     plain_rows,
     summary_table,
 )
-
 from rememberer_nb.elements import Decision, Episode, Step, Task
 from rememberer_nb.errors import ConfigError
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+
 from rememberer_nb.analysis.similarities import (
     GROUPS,
     State,
@@ -18,7 +19,6 @@ from rememberer_nb.analysis.similarities import (
     similarity_table,
     site_states,
 )
-
 from rememberer_nb.elements import Task
 from rememberer_nb.envs import get_profile, make_env
 from rememberer_nb.errors import ConfigError

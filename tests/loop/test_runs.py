@@ -7,13 +7,13 @@ import functools
 from pathlib import Path
 
 import pytest
+
 from rememberer_nb.agents.prompting_agent import (
     FixedExemplars,
     PromptingAgent,
     RandomAgent,
     rememberer,
 )
-
 from rememberer_nb.config import (
     CapacityConfig,
     PromptConfig,

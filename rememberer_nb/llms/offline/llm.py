@@ -18,8 +18,8 @@ from rememberer_nb.llms.offline.beliefs import (
     Beliefs,
     Likeness,
     Look,
+    PageReading,
     Row,
-    Situation,
     situation_likeness,
     softmax,
     weigh,
@@ -39,7 +39,7 @@ _PROSE = "I would rather have another look at this before I decide."
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class Deliberation:
     """How the stand-in sees a prompt.
 
     Parameters
@@ -160,7 +160,7 @@ class OfflineLLM:
             model=self.name,
         )
 
-    def explain(self, prompt: Prompt) -> Explanation:
+    def explain(self, prompt: Prompt) -> Deliberation:
         """Everything that goes into the choice; the same for every call seed."""
         return self._look(prompt.text)[0]
 
@@ -168,22 +168,22 @@ class OfflineLLM:
         """Q(a) of every candidate, in full marks."""
         return {row.action: row.belief for row in self.explain(prompt).rows}
 
-    def _look(self, text: str) -> tuple[Explanation, Section]:
+    def _look(self, text: str) -> tuple[Deliberation, Section]:
         beliefs = _BELIEFS[self.profile_name]
         blocks, now = split_prompt(text)
         section = parse_section(now)
-        situation = beliefs.situate(section)
-        advised, likenesses = self._advised(beliefs, situation, blocks)
-        rows = self._rows(beliefs.candidates(section, situation), advised)
-        return Explanation(situation.page, situation.features, likenesses, rows), section
+        reading = beliefs.read(section)
+        advised, likenesses = self._advised(beliefs, reading, blocks)
+        rows = self._rows(beliefs.candidates(section, reading), advised)
+        return Deliberation(reading.page, reading.features, likenesses, rows), section
 
     def _advised(
-        self, beliefs: Beliefs, situation: Situation, blocks: Sequence[str]
+        self, beliefs: Beliefs, reading: PageReading, blocks: Sequence[str]
     ) -> tuple[list[Advised], tuple[float, ...]]:
         advised, likenesses = [], []
         for number, block in enumerate(blocks, start=1):
             there, lines = _read_exemplar(beliefs, block)
-            alike = situation_likeness(situation, there, self.likeness)
+            alike = situation_likeness(reading, there, self.likeness)
             likenesses.append(alike)
             for line, look in lines:
                 value = None if line.value is None else line.value / self.full_mark
@@ -253,12 +253,12 @@ class OfflineLLM:
 @functools.lru_cache(maxsize=2048)
 def _read_exemplar(
     beliefs: Beliefs, block: str
-) -> tuple[Situation, tuple[tuple[AdviceLine, Look], ...]]:
+) -> tuple[PageReading, tuple[tuple[AdviceLine, Look], ...]]:
     # The same records come back step after step: each text is read once.
     section = parse_section(block)
-    situation = beliefs.situate(section)
-    looks = [(line, beliefs.look(section, situation, line.action)) for line in section.advice]
-    return situation, tuple((line, look) for line, look in looks if look is not None)
+    reading = beliefs.read(section)
+    looks = [(line, beliefs.look(section, reading, line.action)) for line in section.advice]
+    return reading, tuple((line, look) for line, look in looks if look is not None)
 
 
 def _draws(seed: int, text: str) -> tuple[float, float]:

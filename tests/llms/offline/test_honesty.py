@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 import rememberer_nb
 from rememberer_nb.config import OfflineConfig
 from rememberer_nb.elements import Exemplar, Prompt
-from rememberer_nb.llms.offline import Explanation, OfflineLLM
+from rememberer_nb.llms.offline import Deliberation, OfflineLLM
 from tests.llms.pages import (
     PRODUCTS,
     SEARCH_PAGE,
@@ -231,7 +231,7 @@ def _renamed(text: str) -> str:
     return text
 
 
-def _numbers(explanation: Explanation) -> dict[str, tuple[object, ...]]:
+def _numbers(explanation: Deliberation) -> dict[str, tuple[object, ...]]:
     return {
         _renamed(row.action): (row.kind, row.attributes, row.prior, row.belief, len(row.evidence))
         for row in explanation.rows
@@ -261,7 +261,7 @@ def test_order_of_candidates_changes_nothing(
     shuffled = data.draw(st.permutations(actions))
     rows = llm.explain(prompt(page, actions, advice)).rows
     others = llm.explain(prompt(page, shuffled, advice)).rows
-    assert _numbers(Explanation("", (), (), rows)) == _numbers(Explanation("", (), (), others))
+    assert _numbers(Deliberation("", (), (), rows)) == _numbers(Deliberation("", (), (), others))
     chances = {row.action: row.probability for row in others}
     assert chances == pytest.approx({row.action: row.probability for row in rows})
 

@@ -51,7 +51,7 @@ def ask(page: str, actions: list[str], *exemplars: Exemplar) -> Prompt:
 
 def look(page: str, action: str, last: tuple[str, ...] = ()) -> Look | None:
     section = Section(TASK, tuple(page.split("\n")), last_actions=last)
-    return BELIEFS.look(section, BELIEFS.situate(section), action)
+    return BELIEFS.look(section, BELIEFS.read(section), action)
 
 
 def test_kinds_and_attributes_by_hand() -> None:
@@ -104,15 +104,15 @@ def test_renamed_ids_change_nothing() -> None:
 def test_a_category_s_field_is_no_list_of_hits() -> None:
     line = '<input class="category banner search input" type="text" id="3" clickable="true">'
     page = "\n".join([line, *RESULTS.split("\n")[2:], *START.split("\n")[1:]] * 2)
-    assert BELIEFS.situate(Section(TASK, tuple(page.split("\n")))).page == "content"
+    assert BELIEFS.read(Section(TASK, tuple(page.split("\n")))).page == "content"
 
 
 def test_what_cannot_be_pressed_is_not_looked_at() -> None:
     wanted = '<div id="9" clickable="false">How to Mend a Kite</div>'
     page = RESULTS.replace("How to Mend a Kite</div>", "How to Fly</div>") + "\n" + wanted
-    situation = BELIEFS.situate(Section(TASK, tuple(page.split("\n"))))
-    assert "click(9)" not in situation.looks
-    assert situation.features[0] == 0.5
+    reading = BELIEFS.read(Section(TASK, tuple(page.split("\n"))))
+    assert "click(9)" not in reading.looks
+    assert reading.features[0] == 0.5
 
 
 def test_tables_are_whole() -> None:
@@ -128,7 +128,7 @@ def test_tables_are_whole() -> None:
 )
 def test_any_page_can_be_read(lines: list[str], action: str) -> None:
     section = Section(TASK, tuple(lines), available_actions=(action,))
-    situation = BELIEFS.situate(section)
-    for seen in (*situation.looks.values(), *BELIEFS.candidates(section, situation).values()):
+    reading = BELIEFS.read(section)
+    for seen in (*reading.looks.values(), *BELIEFS.candidates(section, reading).values()):
         assert all(0 <= value <= 1 for value in seen.attributes)
         TABLES["novice"][seen.kind].prior(seen.attributes)
