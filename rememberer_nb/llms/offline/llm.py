@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rememberer_nb.config import OfflineConfig
-from rememberer_nb.config.identity import fingerprint
 from rememberer_nb.elements import Prompt, Reply
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.llms.offline.beliefs import (
@@ -25,6 +24,7 @@ from rememberer_nb.llms.offline.beliefs import (
     weigh,
 )
 from rememberer_nb.llms.offline.parse import AdviceLine, Section, parse_section, split_prompt
+from rememberer_nb.llms.offline.pins import table_sha256
 from rememberer_nb.llms.offline.webshop import ShopBeliefs
 from rememberer_nb.llms.offline.wikihow import HowToBeliefs
 from rememberer_nb.prompting.prompts import estimate_tokens
@@ -129,7 +129,6 @@ class OfflineLLM:
     @property
     def settings(self) -> dict[str, Any]:
         """All that a reply depends on besides the prompt and the call seed, as plain values."""
-        table = {kind: known.described() for kind, known in self._table.items()}
         return {
             "llm": self.name,
             "version": VERSION,
@@ -137,7 +136,7 @@ class OfflineLLM:
             "full_mark": self.full_mark,
             **dataclasses.asdict(self.config),
             "likeness": dataclasses.asdict(self.likeness),
-            "beliefs": fingerprint(table),
+            "beliefs": table_sha256(self._table)[:16],
         }
 
     def complete(self, prompt: Prompt, *, seed: int = 0) -> Reply:

@@ -278,7 +278,6 @@ ALLOWED = (
     "rememberer_nb.config",
     "rememberer_nb.elements",
     "rememberer_nb.errors",
-    "rememberer_nb.config.identity",
     "rememberer_nb.llms.offline",
     "rememberer_nb.prompting.prompts",
 )
@@ -289,6 +288,7 @@ STANDARD = {
     "dataclasses",
     "functools",
     "hashlib",
+    "json",
     "math",
     "numpy",
     "re",
