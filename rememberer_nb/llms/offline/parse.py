@@ -1,7 +1,7 @@
 """From the plain text of a prompt back to its parts; what cannot be parsed is ignored.
 
-The template is that of `rememberer_nb.prompting.prompts`. Lines of a page start with a prefix of their own,
-so nothing that a page says can pass for a heading.
+The template is that of `rememberer_nb.prompting.prompts`. Lines of a page start with a prefix of
+their own, so nothing that a page says can pass for a heading.
 """
 
 from __future__ import annotations

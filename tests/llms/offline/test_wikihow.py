@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from rememberer_nb.config import OfflineConfig
 from rememberer_nb.elements import Exemplar, Prompt
+from rememberer_nb.envs import development_tasks, make_env
 from rememberer_nb.llms.offline import OfflineLLM
 from rememberer_nb.llms.offline.beliefs import Look
 from rememberer_nb.llms.offline.parse import Section
@@ -113,6 +114,13 @@ def test_what_cannot_be_pressed_is_not_looked_at() -> None:
     reading = BELIEFS.read(Section(TASK, tuple(page.split("\n"))))
     assert "click(9)" not in reading.looks
     assert reading.features[0] == 0.5
+
+
+def test_start_pages_of_the_bundled_site_are_known() -> None:
+    env = make_env("wikihow")
+    for number in development_tasks("wikihow"):
+        page, _ = env.reset(seed=0, options={"task": number})
+        assert BELIEFS.read(Section(TASK, tuple(page.split("\n")))).page == "start"
 
 
 def test_tables_are_whole() -> None:
