@@ -77,7 +77,7 @@ def test_turns_find_the_name_of_the_thing(monkeypatch: pytest.MonkeyPatch) -> No
 
     assert n_found() == 190
     monkeypatch.setattr("rememberer_nb.llms.offline.wish._TURNS", frozenset())
-    assert n_found() == 72
+    assert n_found() == 70
     read_wish.cache_clear()
 
 
