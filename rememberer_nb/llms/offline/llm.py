@@ -34,7 +34,7 @@ _BELIEFS: dict[str, Beliefs] = {
 }
 
 # Raised by one with every change of the code in this folder that changes a reply.
-VERSION = 2
+VERSION = 3
 _PROSE = "I would rather have another look at this before I decide."
 
 
@@ -243,7 +243,9 @@ class OfflineLLM:
         ]
         ways = [_PROSE, ""]
         if row is not None:
-            ways.append(row.action.translate({ord(mark): " " for mark in "[]()"}).strip())
+            bare = row.action.translate({ord(mark): " " for mark in "[]()"}).strip()
+            # An action without brackets stays one when they are dropped.
+            ways += [bare] if bare != row.action else []
         if invented:
             ways.append(f"{invented[0]} -> {self.full_mark / 2:.2f} that should do it")
         return ways[int(draw * len(ways))]

@@ -18,27 +18,12 @@ from rememberer_nb.llms.offline.parse import Section
 from rememberer_nb.llms.offline.wikihow import HowToBeliefs
 from rememberer_nb.llms.offline.wikihow_tables import TABLES
 from rememberer_nb.prompting.prompts import build_prompt
-from tests.llms.pages import SHOP, exemplar
+from tests.llms.pages import HOW_TO, RESULTS_ACTIONS, START_ACTIONS, exemplar
+from tests.llms.pages import HOW_TO_RESULTS as RESULTS
+from tests.llms.pages import HOW_TO_START as START
+from tests.llms.pages import HOW_TO_TASK as TASK
 
-TASK = (
-    'Search an article to learn how to mend a kite. Then, access the article "How to Mend a Kite"'
-)
-SITE = dataclasses.replace(SHOP, name="wikihow", full_mark=2.0)
-START = (
-    "Instruction: Search an article to learn how to mend a kite.\n"
-    '<button alt="Open navigation drawer" id="0" clickable="true"></button>\n'
-    '<img class="search button" alt="Search" id="2" clickable="true">'
-)
-RESULTS = (
-    'Instruction: Access the article "How to Mend a Kite"\n'
-    '<input class="search src text" value="mend a kite" type="text" id="1" clickable="true">\n'
-    '<div id="3" clickable="true">How to Fly a Kite</div>\n'
-    '<div id="4" clickable="true">How to Mend a Kite</div>\n'
-    '<p id="5" clickable="true">41,446 views</p>'
-)
-MOVES = ["SCROLL(UP)", "SCROLL(DOWN)", "GOBACK"]
-START_ACTIONS = ["INPUT(2, <text>)", "CLICK(0)", "CLICK(2)", *MOVES]
-RESULTS_ACTIONS = ["INPUT(1, <text>)", "CLICK(1)", "CLICK(3)", "CLICK(4)", "CLICK(5)", *MOVES]
+SITE = dataclasses.replace(HOW_TO, full_mark=2.0)
 LLMS = [
     OfflineLLM("wikihow", OfflineConfig(strength=name, malformed_rate=0.0), full_mark=2.0)
     for name in TABLES
@@ -89,22 +74,9 @@ def test_advice_counts_by_likeness(llm: OfflineLLM) -> None:
     assert all(row.belief == row.prior for row in bare)
 
 
-def test_renamed_ids_change_nothing() -> None:
-    asked = ask(RESULTS, RESULTS_ACTIONS)
-    renamed = asked.text
-    for number in "1345":
-        renamed = renamed.replace(f'id="{number}"', f'id="7{number}"')
-        renamed = renamed.replace(f"CLICK({number})", f"CLICK(7{number})")
-        renamed = renamed.replace(f"INPUT({number},", f"INPUT(7{number},")
-    for llm in LLMS:
-        rows = llm.explain(asked).rows
-        others = llm.explain(dataclasses.replace(asked, text=renamed)).rows
-        assert [row[1:] for row in rows] == [row[1:] for row in others]
-
-
 def test_a_category_s_field_is_no_list_of_hits() -> None:
     line = '<input class="category banner search input" type="text" id="3" clickable="true">'
-    page = "\n".join([line, *RESULTS.split("\n")[2:], *START.split("\n")[1:]] * 2)
+    page = "\n".join([line, *RESULTS.split("\n")[1:], *START.split("\n")] * 2)
     assert BELIEFS.read(Section(TASK, tuple(page.split("\n")))).page == "content"
 
 
