@@ -154,3 +154,26 @@ def paired_differences(
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a table as JSON has them: None for NaN."""
     return frame.astype(object).where(frame.notna(), None).to_dict("records")
+
+
+def interval_text(row: dict[str, Any]) -> str:
+    """A plain row of `summary_table`, as text.
+
+    >>> interval_text({"mean": 0.5, "low": 0.25, "high": 0.75})
+    '0.500 [0.250, 0.750]'
+    """
+    if row["low"] is None:
+        return f"{row['mean']:.3f} -"
+    return f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+
+
+def difference_text(row: dict[str, Any]) -> str:
+    """A plain row of `paired_differences`, as text; a star if its interval excludes 0.
+
+    >>> difference_text({"mean": 0.5, "low": 0.25, "high": 0.75, "is_clear": True})
+    '+0.500 [+0.250, +0.750]*'
+    """
+    if row["low"] is None:
+        return f"{row['mean']:+.3f} -"
+    mark = "*" if row["is_clear"] else " "
+    return f"{row['mean']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]{mark}"

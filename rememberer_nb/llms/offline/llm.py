@@ -185,7 +185,8 @@ class OfflineLLM:
             alike = situation_likeness(reading, there, self.likeness)
             likenesses.append(alike)
             for line, look in lines:
-                value = None if line.value is None else line.value / self.full_mark
+                is_read = self.config.reads_values and line.value is not None
+                value = line.value / self.full_mark if is_read else None
                 prior = self._table[look.kind].prior(look.attributes)
                 advised.append(
                     Advised(number, line.action, look, prior, value, line.is_encouraged, alike)
