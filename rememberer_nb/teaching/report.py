@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from rememberer_nb.experiments.stand_in import Sweep, sweep_report
 from rememberer_nb.loop.build import Settings, build_env
 from rememberer_nb.system.files import reason
 from rememberer_nb.system.places import write_text
+from rememberer_nb.system.templates import macros
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -185,21 +185,6 @@ def write_html(notebook: Any, path: Path, title: str) -> None:
     write_text(path, body)
 
 
-_INDEX = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>rememberer_nb run</title>
-<style>
-:root {{color-scheme: light dark}}
-body {{font-family: system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem}}
-pre {{overflow-x: auto; font-size: .85rem}} img {{max-width: 100%; background: #fff}}
-</style>
-<h1>Run {name}</h1>
-<h2>Notebooks</h2><ul>{notebooks}</ul>
-<h2>Comparison</h2><pre>{text}</pre>
-{images}
-</html>
-"""
-
-
 @dataclass(frozen=True, slots=True)
 class NotebookRun:
     """How far a run is with one notebook.
@@ -217,24 +202,12 @@ class NotebookRun:
 def write_index(folder: Path, notebooks: Sequence[NotebookRun], text: str) -> None:
     """``index.html`` of a run: every notebook and its state, the table, the figures."""
     figures = sorted((folder / "figures").glob("comparison*.png"))
-    images = "".join(f'<p><img alt="{p.stem}" src="figures/{p.name}"></p>' for p in figures)
-    page = _INDEX.format(
-        name=html.escape(folder.name),
-        notebooks="".join(_item(folder, notebook) for notebook in notebooks),
-        text=html.escape(text or "not run"),
-        images=images,
-    )
-    write_text(folder / "index.html", page)
-
-
-def _item(folder: Path, notebook: NotebookRun) -> str:
-    name = html.escape(notebook.name)
-    page = f"html/{notebook.name}.html"
-    is_linked = notebook.state != "not run" and (folder / page).exists()
-    title = f'<a href="{html.escape(page)}">{name}</a>' if is_linked else name
-    where = "" if notebook.cell is None else f", cell {notebook.cell}"
-    why = f": <code>{html.escape(notebook.error)}</code>" if notebook.error else ""
-    return f"<li>{title}: {notebook.state}{where}{why}</li>"
+    listed = [
+        (run, run.state != "not run" and (folder / "html" / f"{run.name}.html").exists())
+        for run in notebooks
+    ]
+    page = macros("teaching/index.html").index(folder.name, listed, text, figures)
+    write_text(folder / "index.html", f"{page}\n")
 
 
 def figures(folder: Path, *, n_jobs: int = 2) -> list[Path]:
