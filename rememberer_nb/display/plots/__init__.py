@@ -16,7 +16,7 @@ from rememberer_nb.display.plots.memory import memory_growth, q_histogram, q_his
 from rememberer_nb.display.plots.results import (
     agent_comparison,
     learning_curve,
-    paired_differences,
+    plot_paired_differences,
     save_comparison,
 )
 
@@ -28,7 +28,7 @@ __all__ = [
     "learning_curve",
     "memory_growth",
     "n_step_targets",
-    "paired_differences",
+    "plot_paired_differences",
     "q_histogram",
     "q_history",
     "q_values",
