@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 N_RESAMPLES = 10_000
+_DIGITS = 12
 METRICS = ("success_rate", "mean_reward")
 
 
@@ -82,7 +83,8 @@ def bootstrap_interval(
         method="percentile",
         rng=seed,
     ).confidence_interval
-    return float(low), float(high)
+    # Differences that cancel leave 1e-18 rather than 0, which must not count as an effect.
+    return round(float(low), _DIGITS), round(float(high), _DIGITS)
 
 
 def intervals(by_seed: dict[int, Sequence[Episode]]) -> dict[str, list[float] | None]:

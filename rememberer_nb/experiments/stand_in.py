@@ -59,7 +59,7 @@ class Sweep:
     env: str = "webshop"
     n_seeds: int = 12
     n_train: int = 10
-    n_eval: int = 40
+    n_eval: int = 30
 
     def __post_init__(self) -> None:
         checked_count("--n-seeds", self.n_seeds, 1, MAX_SEEDS)
