@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 PREDICTORS = ("record", "neighbour", "page_rate", "base_rate")
 METRICS = ("spearman", "auc")
 _CHANCE = {"spearman": 0.0, "auc": 0.5}
-_SMALL = 1e-12
 
 
 def spearman(prediction: np.ndarray, score: np.ndarray) -> float:
@@ -37,12 +36,11 @@ def spearman(prediction: np.ndarray, score: np.ndarray) -> float:
     >>> round(spearman(np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.3, 0.2])), 3)
     0.5
     """
-    from scipy.stats import rankdata
+    from scipy.stats import spearmanr
 
-    x, y = rankdata(prediction), rankdata(score)
-    x, y = x - x.mean(), y - y.mean()
-    norm = float(np.sqrt((x @ x) * (y @ y)))
-    return float(x @ y) / norm if norm > _SMALL else 0.0
+    if not (np.ptp(prediction) and np.ptp(score)):
+        return 0.0
+    return float(spearmanr(prediction, score).statistic)
 
 
 def success_auc(prediction: np.ndarray, is_success: np.ndarray) -> float:

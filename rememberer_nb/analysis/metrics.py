@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 N_RESAMPLES = 10_000
+_DIGITS = 12
 METRICS = ("success_rate", "mean_reward")
 
 
@@ -51,7 +52,7 @@ def bootstrap_interval(
     n_resamples: int = N_RESAMPLES,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean.
+    """Percentile bootstrap interval of the mean: the one behind every interval of a mean here.
 
     Parameters
     ----------
@@ -72,10 +73,18 @@ def bootstrap_interval(
         raise ConfigError(f"expected a non-empty list of numbers, got shape {sample.shape}")
     if len(sample) == 1:
         return math.nan, math.nan
-    rng = np.random.default_rng(seed)
-    means = sample[rng.integers(len(sample), size=(n_resamples, len(sample)))].mean(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    from scipy import stats
+
+    low, high = stats.bootstrap(
+        (sample,),
+        np.mean,
+        n_resamples=n_resamples,
+        confidence_level=level,
+        method="percentile",
+        rng=seed,
+    ).confidence_interval
+    # Differences that cancel leave 1e-18 rather than 0, which must not count as an effect.
+    return round(float(low), _DIGITS), round(float(high), _DIGITS)
 
 
 def intervals(by_seed: dict[int, Sequence[Episode]]) -> dict[str, list[float] | None]:
@@ -180,3 +189,26 @@ def ceiling_table(rewards: dict[int, list[float]]) -> pd.DataFrame:
             row |= {name: sum(values) / len(values), f"{short}_low": low, f"{short}_high": high}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def interval_text(row: dict[str, Any]) -> str:
+    """A plain row of `summary_table`, as text.
+
+    >>> interval_text({"mean": 0.5, "low": 0.25, "high": 0.75})
+    '0.500 [0.250, 0.750]'
+    """
+    if row["low"] is None:
+        return f"{row['mean']:.3f} -"
+    return f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+
+
+def difference_text(row: dict[str, Any]) -> str:
+    """A plain row of `paired_differences`, as text; a star if its interval excludes 0.
+
+    >>> difference_text({"mean": 0.5, "low": 0.25, "high": 0.75, "is_clear": True})
+    '+0.500 [+0.250, +0.750]*'
+    """
+    if row["low"] is None:
+        return f"{row['mean']:+.3f} -"
+    mark = "*" if row["is_clear"] else " "
+    return f"{row['mean']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]{mark}"

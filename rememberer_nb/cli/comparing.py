@@ -1,4 +1,4 @@
-"""The command ``compare``."""
+"""The command ``compare``: all agents and controls, or the stand-in under other settings."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rememberer_nb.system.places import claimed_folder
+from rememberer_nb.system.places import claimed_folder, write_text
 
 
 def add_compare_commands(add: Callable[..., argparse.ArgumentParser], commands: Any) -> None:
     """Add it; `add` makes a command with the common options."""
     parser = add(commands, "compare", compare_agents, "all agents and controls, over seeds")
     parser.add_argument("--env", default="webshop", help="webshop or wikihow (webshop)")
+    parser.add_argument(
+        "--stand-in-sweep",
+        action="store_true",
+        help="instead: Rememberer with other settings of the stand-in, one blind to values among "
+        "them, on development tasks",
+    )
     parser.add_argument("--n-seeds", type=int, default=12, help="seeds 0 to N-1 (12)")
     parser.add_argument("--jobs", type=int, default=2, help="processes (2)")
     parser.add_argument(
@@ -24,6 +30,8 @@ def add_compare_commands(add: Callable[..., argparse.ArgumentParser], commands: 
 
 def compare_agents(args: argparse.Namespace) -> dict[str, Any]:
     """Three epochs on S0, then the test tasks, every condition with the same seeds."""
+    if args.stand_in_sweep:
+        return _sweep_stand_in(args)
     from functools import partial
 
     from rememberer_nb.experiments.comparison import compare
@@ -43,3 +51,15 @@ def compare_agents(args: argparse.Namespace) -> dict[str, Any]:
         text = comparison_text(numbers, comparison)
     save = {"save": partial(write_comparison, args.out, numbers, text)} if args.out else {}
     return {"env": args.env, "n_seeds": args.n_seeds, **numbers, "text": text, **save}
+
+
+def _sweep_stand_in(args: argparse.Namespace) -> dict[str, Any]:
+    from functools import partial
+
+    from rememberer_nb.experiments.stand_in import Sweep, sweep_report
+
+    table, text = sweep_report(Sweep(args.env, args.n_seeds), n_jobs=args.jobs)
+    save = {}
+    if args.out:
+        save = {"save": partial(write_text, args.out / "stand_in.txt", f"{text}\n")}
+    return {"env": args.env, "n_seeds": args.n_seeds, "differences": table, "text": text, **save}

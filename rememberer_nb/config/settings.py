@@ -178,6 +178,7 @@ class OfflineConfig:
     prior_weight: float = _setting(0.2, "observations", "ours", "c: what the prior counts for")
     label_weight: float = _setting(0.05, "full marks", "ours", "pull of the bare labels")
     malformed_rate: float = _setting(0.02, "replies", "ours", "share of unusable replies")
+    reads_values: bool = _setting(True, "flag", "ours", "False: only labels of advice count")
 
     def __post_init__(self) -> None:
         _check_choice(self, "strength", "novice", "able")

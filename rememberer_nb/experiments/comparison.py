@@ -157,7 +157,8 @@ def compare(
     n_jobs = checked_count("--jobs", n_jobs, 1, MAX_JOBS)
     done = _read_done(path, comparison) if path is not None else {}
     waiting = [seed for seed in comparison.seeds if seed not in done]
-    with closing(_run_seeds(comparison, waiting, n_jobs)) as results:
+    calls = [joblib.delayed(run_seed)(comparison, seed) for seed in waiting]
+    with closing(in_parallel(calls, n_jobs)) as results:
         bar = tqdm(results, total=len(waiting), desc="compare", unit="seed", disable=not is_shown)
         for result in bar:
             done[result["seed"]] = result
@@ -185,17 +186,19 @@ def _head(comparison: Comparison) -> dict[str, Any]:
     return dict(plain({"comparison": {**to_data(comparison), "seeds": None}, "identity": identity}))
 
 
-def _run_seeds(
-    comparison: Comparison, seeds: Sequence[int], n_jobs: int
-) -> Generator[dict[str, Any], None, None]:
-    """The seeds' results as they are finished; closing it ends the workers at once."""
+def in_parallel(calls: Sequence[Any], n_jobs: int) -> Generator[Any, None, None]:
+    """Results of `joblib.delayed` calls as they are finished; closing it ends the workers at once.
+
+    >>> list(in_parallel([joblib.delayed(len)("ab")], n_jobs=1))
+    [2]
+    """
     pool = joblib.Parallel(
-        n_jobs=max(1, min(n_jobs, len(seeds))),
+        n_jobs=max(1, min(n_jobs, len(calls))),
         return_as="generator_unordered",
         initializer=end_with_parent,
         initargs=(os.getpid(),),
     )
-    results = pool(joblib.delayed(run_seed)(comparison, seed) for seed in seeds)
+    results = pool(calls)
     try:
         yield from results
     except BrokenProcessPool as error:

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 from rememberer_nb.elements import Hit
 from rememberer_nb.envs.profile import Profile
 from rememberer_nb.retrieval import Term
-from rememberer_nb.system.printable import LINE_LIMIT, brief, clip_html, with_source
+from rememberer_nb.system.printable import LINE_LIMIT, brief
+from rememberer_nb.system.templates import macros, with_source
 
 if TYPE_CHECKING:
     import pandas as pd
+    from markupsafe import Markup
 
     from rememberer_nb.memory import ExperienceMemory
     from rememberer_nb.memory.history import History
 
+_TEMPLATE = "memory/views.html"
 _N_SHOWN = 12
 _PREVIEW = 60
 _TERM_LIMIT = 200
@@ -94,10 +97,8 @@ class Explanation:
             rest = terms[_N_SHOWN:]
             if rest:
                 rows.append((f"{len(rest)} more", f"{sum(t.product for t in rest):.3f}"))
-            table = html_table(("term", "product"), rows, _TERM_LIMIT)
-            parts.append(f"<b>{title} {value:.3f}</b>{table}")
-        body = with_source("".join(parts), "to_frame()")
-        return f"{STYLE}<div class='rnb'>{body}</div>"
+            parts.append((title, value, rows))
+        return _framed(macros(_TEMPLATE).explanation(parts, _TERM_LIMIT))
 
 
 def to_frame(memory: ExperienceMemory) -> pd.DataFrame:
@@ -184,11 +185,6 @@ def _counts(
 
 def to_html(memory: ExperienceMemory) -> str:
     """The memory's numbers and its most visited values, for a notebook."""
-    counts = stats(memory)
-    head = (
-        f"<b>Experience memory</b>: {counts['n_records']} records of {counts['n_tasks']} tasks, "
-        f"{counts['n_action_values']} action values, {counts['n_updates']} updates"
-    )
     values = [(record, value) for record in memory for value in record.action_values]
     values.sort(key=lambda pair: (-pair[1].n_visits, pair[0].record_id))
     rows = [
@@ -198,11 +194,12 @@ def to_html(memory: ExperienceMemory) -> str:
         )
         for record, value in values[:_N_SHOWN]
     ]  # fmt: skip
-    more = len(values) - len(rows)
-    note = f"<div class='soft'>{more} more values: to_frame() has them all</div>" if more else ""
-    table = html_table(("record", "task", "observation", "action", "Q", "visits"), rows)
-    body = with_source(f"{head}{table}{note}", "to_frame()")
-    return f"{STYLE}<div class='rnb'>{body}</div>"
+    shown = macros(_TEMPLATE).memory(stats(memory), rows, len(values) - len(rows), LINE_LIMIT)
+    return _framed(shown)
+
+
+def _framed(body: Markup) -> str:
+    return f"{STYLE}<div class='rnb'>{with_source(body, 'to_frame()')}</div>"
 
 
 def html_table(
@@ -212,11 +209,4 @@ def html_table(
 
     Cells of more than `limit` characters are cut.
     """
-
-    def cell(tag: str, text: str) -> str:
-        kind = " class='n'" if text.replace(".", "", 1).lstrip("-").isdigit() else ""
-        return f"<{tag}{kind}>{clip_html(text, limit)}</{tag}>"
-
-    head = "".join(cell("th", column) for column in columns)
-    body = "".join(f"<tr>{''.join(cell('td', text) for text in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return str(macros(_TEMPLATE).table(columns, rows, limit))

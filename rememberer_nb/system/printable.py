@@ -75,13 +75,6 @@ def more_html(n: int) -> str:
     return f"<span {MORE}> {more(n)}</span>" if n > 0 else ""
 
 
-def with_source(source: str, where: str) -> str:
-    """Some HTML; where a text in it was cut, with a line that says where it is whole."""
-    if MORE not in source:
-        return source
-    return f"{source}<div class='soft'>Texts that are cut here are whole in {where}.</div>"
-
-
 def say(text: str, file: TextIO | None = None) -> None:
     """Print the text, made printable, whatever the terminal's encoding lacks."""
     file = sys.stdout if file is None else file

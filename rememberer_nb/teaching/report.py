@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rememberer_nb.analysis.metrics import paired_differences, plain_rows, summary_table
+from rememberer_nb.analysis.metrics import (
+    difference_text,
+    interval_text,
+    paired_differences,
+    plain_rows,
+    summary_table,
+)
 from rememberer_nb.config import checked_count
 from rememberer_nb.envs.tasks import task_numbers
 from rememberer_nb.errors import DataError
 from rememberer_nb.experiments.comparison import CONDITIONS, MAX_SEEDS, PAIRS, Comparison, compare
+from rememberer_nb.experiments.stand_in import Sweep, sweep_report
 from rememberer_nb.loop.build import Settings, build_env
 from rememberer_nb.system.files import reason
 from rememberer_nb.system.places import write_text
+from rememberer_nb.system.templates import macros
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,7 +137,7 @@ def comparison_text(numbers: dict[str, Any], comparison: Comparison) -> str:
         "",
         f"{'agent':24}{'success rate':>26}{'mean reward':>26}",
     ]
-    cells = {(r["agent"], r["metric"]): _interval(r) for r in numbers["summary"]}
+    cells = {(r["agent"], r["metric"]): interval_text(r) for r in numbers["summary"]}
     for agent in CONDITIONS:
         success, reward = cells[agent, "success_rate"], cells[agent, "mean_reward"]
         lines.append(f"{agent:24}{success:>26}{reward:>26}")
@@ -138,7 +145,7 @@ def comparison_text(numbers: dict[str, Any], comparison: Comparison) -> str:
     differences = {(r["agent"], r["baseline"], r["metric"]): r for r in numbers["differences"]}
     for agent, baseline in PAIRS:
         success, reward = (
-            _difference(differences[agent, baseline, metric])
+            difference_text(differences[agent, baseline, metric])
             for metric in ("success_rate", "mean_reward")
         )
         lines.append(f"{agent + ' - ' + baseline:48}{success:>27}{reward:>27}")
@@ -146,7 +153,7 @@ def comparison_text(numbers: dict[str, Any], comparison: Comparison) -> str:
     lines.append("training tasks, success rate while learning, by epoch:")
     for agent in ("rememberer", "rememberer_from_empty"):
         curve = [
-            _interval(r)
+            interval_text(r)
             for r in numbers["training"]
             if r["agent"] == agent and r["metric"] == "success_rate"
         ]
@@ -155,24 +162,11 @@ def comparison_text(numbers: dict[str, Any], comparison: Comparison) -> str:
         "",
         f"{'last minus first epoch, training tasks':48}{'success rate':>27}{'mean reward':>27}",
     ]
-    gains = {(r["agent"], r["metric"]): _difference(r) for r in numbers["learning"]}
+    gains = {(r["agent"], r["metric"]): difference_text(r) for r in numbers["learning"]}
     for agent in ("rememberer", "rememberer_from_empty"):
         success, reward = gains[agent, "success_rate"], gains[agent, "mean_reward"]
         lines.append(f"  {agent:46}{success:>27}{reward:>27}")
     return "\n".join(line.rstrip() for line in lines)
-
-
-def _interval(row: dict[str, Any]) -> str:
-    if row["low"] is None:
-        return f"{row['mean']:.3f} -"
-    return f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
-
-
-def _difference(row: dict[str, Any]) -> str:
-    if row["low"] is None:
-        return f"{row['mean']:+.3f} -"
-    mark = "*" if row["is_clear"] else " "
-    return f"{row['mean']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]{mark}"
 
 
 def write_html(notebook: Any, path: Path, title: str) -> None:
@@ -189,21 +183,6 @@ def write_html(notebook: Any, path: Path, title: str) -> None:
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, body)
-
-
-_INDEX = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>rememberer_nb run</title>
-<style>
-:root {{color-scheme: light dark}}
-body {{font-family: system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem}}
-pre {{overflow-x: auto; font-size: .85rem}} img {{max-width: 100%; background: #fff}}
-</style>
-<h1>Run {name}</h1>
-<h2>Notebooks</h2><ul>{notebooks}</ul>
-<h2>Comparison</h2><pre>{text}</pre>
-{images}
-</html>
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,28 +202,16 @@ class NotebookRun:
 def write_index(folder: Path, notebooks: Sequence[NotebookRun], text: str) -> None:
     """``index.html`` of a run: every notebook and its state, the table, the figures."""
     figures = sorted((folder / "figures").glob("comparison*.png"))
-    images = "".join(f'<p><img alt="{p.stem}" src="figures/{p.name}"></p>' for p in figures)
-    page = _INDEX.format(
-        name=html.escape(folder.name),
-        notebooks="".join(_item(folder, notebook) for notebook in notebooks),
-        text=html.escape(text or "not run"),
-        images=images,
-    )
-    write_text(folder / "index.html", page)
-
-
-def _item(folder: Path, notebook: NotebookRun) -> str:
-    name = html.escape(notebook.name)
-    page = f"html/{notebook.name}.html"
-    is_linked = notebook.state != "not run" and (folder / page).exists()
-    title = f'<a href="{html.escape(page)}">{name}</a>' if is_linked else name
-    where = "" if notebook.cell is None else f", cell {notebook.cell}"
-    why = f": <code>{html.escape(notebook.error)}</code>" if notebook.error else ""
-    return f"<li>{title}: {notebook.state}{where}{why}</li>"
+    listed = [
+        (run, run.state != "not run" and (folder / "html" / f"{run.name}.html").exists())
+        for run in notebooks
+    ]
+    page = macros("teaching/index.html").index(folder.name, listed, text, figures)
+    write_text(folder / "index.html", f"{page}\n")
 
 
 def figures(folder: Path, *, n_jobs: int = 2) -> list[Path]:
-    """The pictures and tables of the README: the loop, and a fresh comparison per environment."""
+    """The pictures and tables of the README: the loop, and fresh comparisons per environment."""
     from rememberer_nb.display.loop_diagram import LoopDiagram
 
     folder.mkdir(exist_ok=True)
@@ -258,4 +225,7 @@ def figures(folder: Path, *, n_jobs: int = 2) -> list[Path]:
         place = folder / env
         place.mkdir(exist_ok=True)
         paths += _write_comparison(numbers, text, place / "comparison.txt", place)
+        _, text = sweep_report(Sweep(env), n_jobs=n_jobs)
+        write_text(place / "stand_in.txt", f"{text}\n")
+        paths.append(place / "stand_in.txt")
     return paths

@@ -101,6 +101,18 @@ def test_summary_table() -> None:
     assert row["low"] <= row["mean"] <= row["high"]
 
 
+def test_what_cancels_but_for_rounding_is_no_effect() -> None:
+    # 0.1 + 0.2 − 0.3 is 5.6e-17 in floating point, and the mean of these three 1.9e-17.
+    low, high = bootstrap_interval([0.1 + 0.2 - 0.3] * 3)
+    assert (low, high) == (0.0, 0.0)
+    rows = [
+        {"agent": agent, "seed": seed, "success_rate": rate, "mean_reward": rate}
+        for seed in range(3)
+        for agent, rate in (("a", 0.1 + 0.2), ("b", 0.3))
+    ]
+    assert not paired_differences(rows, [("a", "b")])["is_clear"].any()
+
+
 def test_paired_differences_remove_what_seeds_share() -> None:
     table = paired_differences(ROWS, [("a", "b"), ("a", "a")])
     first = table.iloc[0]

@@ -1,4 +1,4 @@
-"""Small shop pages by hand, in the simplified format, and prompts made of them."""
+"""Small pages of both environments by hand, and prompts made of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rememberer_nb.elements import Advice, Exemplar, Prompt, Situation, Task
 from rememberer_nb.envs.profile import get_profile
 from rememberer_nb.prompting.prompts import build_prompt
 
-SHOP = get_profile("webshop")
+SHOP, HOW_TO = get_profile("webshop"), get_profile("wikihow")
 TASK = "i want a soft red desk lamp in size small, and price lower than 30.00 dollars"
 SEARCH_PAGE = f"WebShop \nInstruction:  \n{TASK} \n[Search]"
 PRODUCTS = (
@@ -17,6 +17,37 @@ PRODUCTS = (
     ("B000000003", "Soft Red Desk Lamp, Deluxe", "$45.0"),
 )
 TABS = ("description", "features", "reviews")
+
+
+HOW_TO_TASK = (
+    'Search an article to learn how to mend a kite. Then, access the article "How to Mend a Kite"'
+)
+HOW_TO_START = """\
+<button alt="Open navigation drawer" id="0" clickable="true"></button>
+<img class="search button" alt="Search" id="2" clickable="true">
+Instruction: Search an article to learn how to mend a kite."""
+HOW_TO_RESULTS = """\
+<input class="search src text" value="mend a kite" type="text" id="1" clickable="true">
+<div id="3" clickable="true">How to Fly a Kite</div>
+<div id="4" clickable="true">How to Mend a Kite</div>
+<p id="5" clickable="true">41,446 views</p>
+Instruction: Access the article "How to Mend a Kite\""""
+MOVES = ["SCROLL(UP)", "SCROLL(DOWN)", "GOBACK"]
+START_ACTIONS = ["INPUT(2, <text>)", "CLICK(0)", "CLICK(2)", *MOVES]
+RESULTS_ACTIONS = ["INPUT(1, <text>)", "CLICK(1)", "CLICK(3)", "CLICK(4)", "CLICK(5)", *MOVES]
+CONTENT_ACTIONS = ["INPUT(1, <text>)", *(f"CLICK({n})" for n in (0, 1, 2, 3, 5, 6, 7)), *MOVES]
+
+
+def content_page(
+    links: Sequence[str] = ("How to Fly a Kite", "Kites", "Ann Poe"),
+    instruction: str = "Access the page of category Kites",
+) -> str:
+    """An article, with links to a related one, its category and its author."""
+    buttons = ("Open navigation drawer", "Search", "More options", "Share")
+    lines = [f'<img alt="{alt}" id="{n}" clickable="true">' for n, alt in enumerate(buttons)]
+    lines.append('<div id="4" clickable="false">Fix the frame.</div>')
+    lines += [f'<p id="{n}" clickable="true">{link}</p>' for n, link in enumerate(links, 5)]
+    return "\n".join([*lines, f"Instruction: {instruction}"])
 
 
 def results_page(

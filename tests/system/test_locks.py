@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -62,6 +63,20 @@ def test_a_lock_that_is_dropped_is_released(tmp_path: Path) -> None:
     WriterLock(tmp_path / "m.sqlite").release()
 
 
+def test_any_thread_may_give_it_up(tmp_path: Path) -> None:
+    path = tmp_path / "m.sqlite"
+    made: list[WriterLock] = []
+    thread = threading.Thread(target=lambda: made.append(WriterLock(path)))
+    thread.start()
+    thread.join()
+    with pytest.raises(MemoryFileError):
+        WriterLock(path)
+    made[0].renew()
+    made[0].release()
+    assert list(tmp_path.iterdir()) == []
+    WriterLock(path).release()
+
+
 def test_a_killed_holder_gives_it_up(tmp_path: Path) -> None:
     path = tmp_path / "m.sqlite"
     holder = hold_elsewhere(path, 60)
@@ -115,11 +130,17 @@ def forked(work: Callable[[], object]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+def _refused(work: Callable[[], object]) -> None:
+    with pytest.raises(MemoryFileError, match="is writing it now"):
+        work()
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_child_does_not_give_up_its_parents_lock(tmp_path: Path) -> None:
     path = tmp_path / "m.sqlite"
     lock = WriterLock(path)
     assert forked(lock.release) == 0
+    assert forked(lambda: _refused(lock.renew)) == 0
     assert (tmp_path / "m.sqlite-lock").exists()
     with pytest.raises(MemoryFileError):
         WriterLock(path)

@@ -18,7 +18,6 @@ from rememberer_nb.system.printable import (
     more,
     printable,
     say,
-    with_source,
 )
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -67,9 +66,6 @@ def test_what_is_left_out_is_told() -> None:
     assert isolated_html("a&b", 2) == (
         "<bdi>a&amp;</bdi><span class='soft more'> … 1 character more</span>"
     )
-    assert with_source("<b>a</b>", "x") == "<b>a</b>"
-    assert with_source(clip_html("abc", 1), "x.y").endswith("whole in x.y.</div>")
-    assert "whole in" not in with_source(clip_html("<span class='soft more'>"), "x")
 
 
 @pytest.mark.parametrize(("encoding", "shown"), [("utf-8", "é λ"), ("ascii", "\\xe9 \\u03bb")])

@@ -16,7 +16,7 @@ from rememberer_nb.display.plots.memory import q_histogram, q_history, q_values
 from rememberer_nb.display.plots.results import (
     agent_comparison,
     learning_curve,
-    paired_differences,
+    plot_paired_differences,
     save_comparison,
 )
 
@@ -27,7 +27,7 @@ __all__ = [
     "lambda_curve",
     "learning_curve",
     "n_step_targets",
-    "paired_differences",
+    "plot_paired_differences",
     "q_histogram",
     "q_history",
     "q_values",

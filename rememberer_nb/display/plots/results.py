@@ -79,7 +79,9 @@ def agent_comparison(frame: Table, metric: str = "success_rate", ax: Axes | None
     return finish(ax, _UNITS.get(metric) or plain(metric), "", not table.empty)
 
 
-def paired_differences(frame: Table, metric: str = "success_rate", ax: Axes | None = None) -> Axes:
+def plot_paired_differences(
+    frame: Table, metric: str = "success_rate", ax: Axes | None = None
+) -> Axes:
     """Differences with 95 % intervals beside a line at zero.
 
     Filled dots with a * where the interval excludes 0, open grey ones where it does not.
@@ -92,7 +94,7 @@ def paired_differences(frame: Table, metric: str = "success_rate", ax: Axes | No
     Examples
     --------
     >>> row = {"agent": "rememberer", "baseline": "llm_only", "mean": 0.1, "low": 0.05, "high": 0.2}
-    >>> [text.get_text() for text in paired_differences([row]).texts]
+    >>> [text.get_text() for text in plot_paired_differences([row]).texts]
     ['*']
     """
     table = as_table(frame, ("agent", "baseline", "mean", "low", "high"), metric)
@@ -134,7 +136,9 @@ def save_comparison(
     metrics = ("success_rate", "mean_reward")
     draw = {
         "comparison": lambda ax, metric: agent_comparison(summary, metric, ax),
-        "comparison_differences": lambda ax, metric: paired_differences(differences, metric, ax),
+        "comparison_differences": lambda ax, metric: plot_paired_differences(
+            differences, metric, ax
+        ),
         "comparison_training": lambda ax, metric: learning_curve(training, ax, metric=metric),
     }
     paths = []

@@ -7,11 +7,11 @@ element with the id that an action names.
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Collection, Iterable, Iterator
 
-from rememberer_nb.system.printable import TEXT_LIMIT, more_html, printable
+from rememberer_nb.system.printable import TEXT_LIMIT
+from rememberer_nb.system.templates import macros
 
 _ACTION = re.compile(r"\s*(\w+)\s*[\[(](.*)[\])]\s*$", re.DOTALL)
 # What opens a button ends where the next `_CLOSE` on its line does; without one it is a label.
@@ -71,28 +71,28 @@ def page_html(
     verb, named = action_names(action)
     # Only an action without a label of its own on the page (a search) is shown by its verb.
     chosen = {named} if named in clickable else {verb}
-    if _SEPARATOR in observation:
-        shown = observation[:limit]
-        parts = shown.split(_SEPARATOR)
-        marked = "\n".join(_mark(part, part, clickable, chosen) for part in parts)
-        rest = len(observation) - limit
-    else:
-        text = observation.strip()
-        marked = _mark_tokens(text[:limit], clickable, chosen)
-        rest = len(text) - limit
-    return (
-        "<div class='box' tabindex='0' role='group' aria-label='Page'>"
-        f"<pre>{marked}{more_html(rest)}</pre></div>"
-    )
+    text = observation if _SEPARATOR in observation else observation.strip()
+    split = _parts if _SEPARATOR in observation else _pieces
+    pieces = [(piece, _kind(name, clickable, chosen)) for piece, name in split(text[:limit])]
+    return macros("display/widgets/page.html").page(pieces, len(text) - limit)
 
 
-def _mark_tokens(text: str, clickable: Collection[str], chosen: Collection[str]) -> str:
-    pieces, end = [], 0
+def _parts(text: str) -> Iterator[tuple[str, str]]:
+    """What stands between separators, each on a line, with its name."""
+    for number, part in enumerate(text.split(_SEPARATOR)):
+        if number:
+            yield "\n", ""
+        yield part, part
+
+
+def _pieces(text: str) -> Iterator[tuple[str, str]]:
+    """The text in pieces: what can be clicked with its name, the rest with none."""
+    end = 0
     for start, stop, name in _tokens(text):
-        pieces.append(_escape(text[end:start]))
-        pieces.append(_mark(text[start:stop], name, clickable, chosen))
+        yield text[end:start], ""
+        yield text[start:stop], name
         end = stop
-    return "".join([*pieces, _escape(text[end:])])
+    yield text[end:], ""
 
 
 def _tokens(text: str) -> Iterator[tuple[int, int, str]]:
@@ -139,14 +139,8 @@ class _Buttons:
         return self._close
 
 
-def _mark(text: str, name: str, clickable: Collection[str], chosen: Collection[str]) -> str:
-    shown, key = _escape(text), name.strip().lower()
+def _kind(name: str, clickable: Collection[str], chosen: Collection[str]) -> str:
+    key = name.strip().lower()
     if key not in clickable:
-        return shown
-    if key in chosen:
-        return f"<mark class='chosen' title='chosen'>{shown}</mark>"
-    return f"<span class='label'>{shown}</span>"
-
-
-def _escape(text: str) -> str:
-    return html.escape(printable(text))
+        return ""
+    return "chosen" if key in chosen else "label"

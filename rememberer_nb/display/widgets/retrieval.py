@@ -7,23 +7,19 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from rememberer_nb.display.widgets.cards import number
 from rememberer_nb.display.widgets.html import wrap
 from rememberer_nb.elements import Hit
 from rememberer_nb.envs.profile import Profile
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.memory import ExperienceMemory
-from rememberer_nb.system.printable import LINE_LIMIT, brief, clip_html, with_source
+from rememberer_nb.system.printable import brief
+from rememberer_nb.system.templates import macros, with_source
 
 STATIC_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _STEP = 0.05
 _NAME_LIMIT = 60
 _WHOLE = "memory.to_frame()"
-_TASK_COLOUR, _PAGE_COLOUR = "#0072B2", "#E69F00"
-_LEGEND = (
-    f"<span style='color:{_TASK_COLOUR}' aria-hidden='true'>■</span> from the task, λ f_g "
-    f"<span style='color:{_PAGE_COLOUR}' aria-hidden='true'>■</span> from the page, (1 − λ) f_o"
-)
+_TEMPLATE = "display/widgets/retrieval.html"
 
 
 class LambdaExplorer(widgets.VBox):
@@ -74,7 +70,7 @@ class LambdaExplorer(widgets.VBox):
         self.slider = _slider(start)
         self.typed = _number_box(start)
         self.panel = widgets.HTML()
-        head = widgets.HTML(wrap(_query_html(task) + f"<div class='soft'>{_LEGEND}</div>"))
+        head = widgets.HTML(wrap(macros(_TEMPLATE).head(task)))
         controls = widgets.HBox([self.slider, self.typed], layout={"flex_flow": "row wrap"})
         super().__init__([head, controls, self.panel])
         self.add_class("rnb-lambda")
@@ -111,25 +107,18 @@ class LambdaExplorer(widgets.VBox):
         return list(self.memory.retrieve(*self.query, self.n_hits, weight))
 
     def _show(self, _: Any = None) -> None:
-        rows = "".join(self._row(hit) for hit in self.hits)
-        head = (
-            "<th class='n'>rank</th><th>record</th>"
-            "<th>λ f_g + (1 − λ) f_o = total</th><th class='n'>f_g</th><th class='n'>f_o</th>"
-        )
-        empty = "" if rows else "<div class='soft'>The memory is empty.</div>"
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        self.panel.value = wrap(empty or with_source(table, _WHOLE))
-
-    def _row(self, hit: Hit) -> str:
-        before = self._rank_at_start[hit.record.record_id]
-        moved = "▲" if hit.rank < before else "▼"
-        note = "" if hit.rank == before else f" <span class='soft'>{moved} was {before + 1}</span>"
-        return (
-            f"<tr><td class='n'>{hit.rank + 1}{note}</td><td>{_record_html(hit, self.profile)}</td>"
-            f"<td class='keep'>{_bar(hit, self.task_weight)} {_sum(hit, self.task_weight)}</td>"
-            f"<td class='n'>{hit.task_similarity:.2f}</td>"
-            f"<td class='n'>{hit.observation_similarity:.2f}</td></tr>"
-        )
+        weight, shapes = self.task_weight, macros(_TEMPLATE)
+        rows = [
+            (
+                hit,
+                _kind(hit, self.profile),
+                self._rank_at_start[hit.record.record_id],
+                *_parts(hit, weight),
+            )
+            for hit in self.hits
+        ]
+        shown = with_source(shapes.ranked(rows), _WHOLE) if rows else shapes.empty()
+        self.panel.value = wrap(shown)
 
     def __repr__(self) -> str:
         task = brief(self.query[0], _NAME_LIMIT)
@@ -159,17 +148,14 @@ def lambda_html(
     by_weight = {w: list(memory.retrieve(task, observation, n_hits, w)) for w in weights}
     shown = {hit.record.record_id: hit for hits in by_weight.values() for hit in hits[:n_hits]}
     cells = {(w, h.record.record_id): h for w, hits in by_weight.items() for h in hits}
-    rows = "".join(
-        f"<tr><td>{_record_html(hit, profile)}</td>"
-        + "".join(_cell(cells[w, record_id], w, n_hits) for w in weights)
-        + "</tr>"
-        for record_id, hit in shown.items()
-    )
-    head = "<th>record</th>" + "".join(f"<th>λ = {w:g}</th>" for w in weights)
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    note = f"<div class='soft'>{_LEGEND}; “#1” is the rank; outside the best {n_hits}: faint</div>"
-    body = with_source(table, _WHOLE) if shown else "<div class='soft'>The memory is empty.</div>"
-    return wrap(_query_html(task) + note + body)
+    rows = [
+        (hit, _kind(hit, profile), [(h := cells[w, i], *_parts(h, w)) for w in weights])
+        for i, hit in shown.items()
+    ]
+    shapes = macros(_TEMPLATE)
+    note = f"; “#1” is the rank; outside the best {n_hits}: faint"
+    body = with_source(shapes.side_by_side(weights, rows, n_hits), _WHOLE)
+    return wrap(shapes.head(task, note) + (body if rows else shapes.empty()))
 
 
 def _slider(weight: float) -> widgets.FloatSlider:
@@ -197,34 +183,10 @@ def _number_box(weight: float) -> widgets.BoundedFloatText:
     )
 
 
-def _query_html(task: str) -> str:
-    return f"<div class='task'>{clip_html(task, LINE_LIMIT)}</div>"
+def _kind(hit: Hit, profile: Profile | None) -> str:
+    return profile.page_type(hit.record.observation) if profile is not None else ""
 
 
-def _record_html(hit: Hit, profile: Profile | None) -> str:
-    kind = profile.page_type(hit.record.observation) if profile is not None else ""
-    page = f", {clip_html(kind, _NAME_LIMIT)} page" if kind else ""
-    task = clip_html(hit.record.task, LINE_LIMIT)
-    return f"record {hit.record.record_id}{page}<div class='soft'>{task}</div>"
-
-
-def _bar(hit: Hit, weight: float) -> str:
-    task_part = 100 * weight * hit.task_similarity
-    page_part = 100 * (1 - weight) * hit.observation_similarity
-    return (
-        "<span class='bar' aria-hidden='true'>"
-        f"<i style='left:0;width:{task_part:.1f}%;background:{_TASK_COLOUR}'></i>"
-        f"<i style='left:{task_part:.1f}%;width:{page_part:.1f}%;background:{_PAGE_COLOUR}'></i>"
-        "</span>"
-    )
-
-
-def _sum(hit: Hit, weight: float) -> str:
-    parts = (weight * hit.task_similarity, (1 - weight) * hit.observation_similarity)
-    return f"{number(parts[0])} + {number(parts[1])} = <b>{number(hit.total)}</b>"
-
-
-def _cell(hit: Hit, weight: float, n_hits: int) -> str:
-    faint = "" if hit.rank < n_hits else " style='opacity:.45'"
-    place = f"<span class='soft'>#{hit.rank + 1}</span>"
-    return f"<td class='keep'{faint}><b>{number(hit.total)}</b> {place}<br>{_bar(hit, weight)}</td>"
+def _parts(hit: Hit, weight: float) -> tuple[float, float]:
+    """What the task and what the page adds to the total."""
+    return weight * hit.task_similarity, (1 - weight) * hit.observation_similarity

@@ -13,6 +13,6 @@ method hopes that an LLM does, and it errs in plainly human ways when there is n
 """
 
 from rememberer_nb.llms.offline.beliefs import Contribution, Likeness, Row
-from rememberer_nb.llms.offline.llm import Explanation, OfflineLLM
+from rememberer_nb.llms.offline.llm import Deliberation, OfflineLLM
 
-__all__ = ["Contribution", "Explanation", "Likeness", "OfflineLLM", "Row"]
+__all__ = ["Contribution", "Deliberation", "Likeness", "OfflineLLM", "Row"]

@@ -110,7 +110,7 @@ class Look(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class PageReading:
     """A task and a page as far as they matter: kind of page, features in [0, 1], task words."""
 
     page: str
@@ -126,15 +126,15 @@ class Beliefs(Protocol):
     tables: Mapping[str, Table]
     unavailable: tuple[str, ...]
 
-    def situate(self, section: Section) -> Situation:
+    def read(self, section: Section) -> PageReading:
         """What there is to see in a section of the prompt."""
         ...
 
-    def look(self, section: Section, situation: Situation, action: str) -> Look | None:
-        """An action in its situation; None if nothing is known of it."""
+    def look(self, section: Section, reading: PageReading, action: str) -> Look | None:
+        """An action on a page that was read; None if nothing is known of it."""
         ...
 
-    def candidates(self, section: Section, situation: Situation) -> dict[str, Look]:
+    def candidates(self, section: Section, reading: PageReading) -> dict[str, Look]:
         """What could be done, templates filled: action -> look."""
         ...
 
@@ -181,7 +181,7 @@ class Row(NamedTuple):
     evidence: tuple[Contribution, ...]
 
 
-def situation_likeness(one: Situation, other: Situation, likeness: Likeness) -> float:
+def situation_likeness(one: PageReading, other: PageReading, likeness: Likeness) -> float:
     """K in [0, 1]: 1 for the same, 0 on another kind of page.
 
     K = exp(−page · Σ|feature distance| − task · (1 − shared words)), shared words counted as

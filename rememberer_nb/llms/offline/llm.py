@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rememberer_nb.config import OfflineConfig
-from rememberer_nb.config.identity import fingerprint
 from rememberer_nb.elements import Prompt, Reply
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.llms.offline.beliefs import (
@@ -18,13 +17,14 @@ from rememberer_nb.llms.offline.beliefs import (
     Beliefs,
     Likeness,
     Look,
+    PageReading,
     Row,
-    Situation,
     situation_likeness,
     softmax,
     weigh,
 )
 from rememberer_nb.llms.offline.parse import AdviceLine, Section, parse_section, split_prompt
+from rememberer_nb.llms.offline.pins import table_sha256
 from rememberer_nb.llms.offline.webshop import ShopBeliefs
 from rememberer_nb.llms.offline.wikihow import HowToBeliefs
 from rememberer_nb.prompting.prompts import estimate_tokens
@@ -34,12 +34,12 @@ _BELIEFS: dict[str, Beliefs] = {
 }
 
 # Raised by one with every change of the code in this folder that changes a reply.
-VERSION = 2
+VERSION = 3
 _PROSE = "I would rather have another look at this before I decide."
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class Deliberation:
     """How the stand-in sees a prompt.
 
     Parameters
@@ -129,7 +129,6 @@ class OfflineLLM:
     @property
     def settings(self) -> dict[str, Any]:
         """All that a reply depends on besides the prompt and the call seed, as plain values."""
-        table = {kind: known.described() for kind, known in self._table.items()}
         return {
             "llm": self.name,
             "version": VERSION,
@@ -137,7 +136,7 @@ class OfflineLLM:
             "full_mark": self.full_mark,
             **dataclasses.asdict(self.config),
             "likeness": dataclasses.asdict(self.likeness),
-            "beliefs": fingerprint(table),
+            "beliefs": table_sha256(self._table)[:16],
         }
 
     def complete(self, prompt: Prompt, *, seed: int = 0) -> Reply:
@@ -160,7 +159,7 @@ class OfflineLLM:
             model=self.name,
         )
 
-    def explain(self, prompt: Prompt) -> Explanation:
+    def explain(self, prompt: Prompt) -> Deliberation:
         """Everything that goes into the choice; the same for every call seed."""
         return self._look(prompt.text)[0]
 
@@ -168,25 +167,26 @@ class OfflineLLM:
         """Q(a) of every candidate, in full marks."""
         return {row.action: row.belief for row in self.explain(prompt).rows}
 
-    def _look(self, text: str) -> tuple[Explanation, Section]:
+    def _look(self, text: str) -> tuple[Deliberation, Section]:
         beliefs = _BELIEFS[self.profile_name]
         blocks, now = split_prompt(text)
         section = parse_section(now)
-        situation = beliefs.situate(section)
-        advised, likenesses = self._advised(beliefs, situation, blocks)
-        rows = self._rows(beliefs.candidates(section, situation), advised)
-        return Explanation(situation.page, situation.features, likenesses, rows), section
+        reading = beliefs.read(section)
+        advised, likenesses = self._advised(beliefs, reading, blocks)
+        rows = self._rows(beliefs.candidates(section, reading), advised)
+        return Deliberation(reading.page, reading.features, likenesses, rows), section
 
     def _advised(
-        self, beliefs: Beliefs, situation: Situation, blocks: Sequence[str]
+        self, beliefs: Beliefs, reading: PageReading, blocks: Sequence[str]
     ) -> tuple[list[Advised], tuple[float, ...]]:
         advised, likenesses = [], []
         for number, block in enumerate(blocks, start=1):
             there, lines = _read_exemplar(beliefs, block)
-            alike = situation_likeness(situation, there, self.likeness)
+            alike = situation_likeness(reading, there, self.likeness)
             likenesses.append(alike)
             for line, look in lines:
-                value = None if line.value is None else line.value / self.full_mark
+                is_read = self.config.reads_values and line.value is not None
+                value = line.value / self.full_mark if is_read else None
                 prior = self._table[look.kind].prior(look.attributes)
                 advised.append(
                     Advised(number, line.action, look, prior, value, line.is_encouraged, alike)
@@ -244,7 +244,9 @@ class OfflineLLM:
         ]
         ways = [_PROSE, ""]
         if row is not None:
-            ways.append(row.action.translate({ord(mark): " " for mark in "[]()"}).strip())
+            bare = row.action.translate({ord(mark): " " for mark in "[]()"}).strip()
+            # An action without brackets stays one when they are dropped.
+            ways += [bare] if bare != row.action else []
         if invented:
             ways.append(f"{invented[0]} -> {self.full_mark / 2:.2f} that should do it")
         return ways[int(draw * len(ways))]
@@ -253,12 +255,12 @@ class OfflineLLM:
 @functools.lru_cache(maxsize=2048)
 def _read_exemplar(
     beliefs: Beliefs, block: str
-) -> tuple[Situation, tuple[tuple[AdviceLine, Look], ...]]:
+) -> tuple[PageReading, tuple[tuple[AdviceLine, Look], ...]]:
     # The same records come back step after step: each text is read once.
     section = parse_section(block)
-    situation = beliefs.situate(section)
-    looks = [(line, beliefs.look(section, situation, line.action)) for line in section.advice]
-    return situation, tuple((line, look) for line, look in looks if look is not None)
+    reading = beliefs.read(section)
+    looks = [(line, beliefs.look(section, reading, line.action)) for line in section.advice]
+    return reading, tuple((line, look) for line, look in looks if look is not None)
 
 
 def _draws(seed: int, text: str) -> tuple[float, float]:

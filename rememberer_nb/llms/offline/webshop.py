@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rememberer_nb.llms.offline.beliefs import Look, Situation
+from rememberer_nb.llms.offline.beliefs import Look, PageReading
 from rememberer_nb.llms.offline.parse import Section
 from rememberer_nb.llms.offline.webshop_tables import TABLES
 from rememberer_nb.llms.offline.wish import Wish, fits_price, fold, look_at_query, read_wish
@@ -72,7 +72,7 @@ class ShopBeliefs:
 
     >>> shop = ShopBeliefs()
     >>> section = Section("a lamp", ("[Search]",), available_actions=("search[<keywords>]",))
-    >>> list(shop.candidates(section, shop.situate(section)))
+    >>> list(shop.candidates(section, shop.read(section)))
     ['search[a lamp]', 'search[lamp]']
     """
 
@@ -80,7 +80,7 @@ class ShopBeliefs:
     tables = TABLES
     unavailable = ("click[add to basket]", "click[proceed to checkout]", "click[see more offers]")
 
-    def situate(self, section: Section) -> Situation:
+    def read(self, section: Section) -> PageReading:
         """The kind of page, its features, and every button on it as an action."""
         wish = read_wish(section.task)
         lines = section.page
@@ -96,26 +96,26 @@ class ShopBeliefs:
             page, features, looks = "search", (), {}
         else:
             page, features, looks = "", (), {}
-        return Situation(page, features, frozenset(wish.content), looks)
+        return PageReading(page, features, frozenset(wish.content), looks)
 
-    def look(self, section: Section, situation: Situation, action: str) -> Look | None:
+    def look(self, section: Section, reading: PageReading, action: str) -> Look | None:
         """A query by its words, anything else by what the page shows under that label."""
         found = _ACTION.fullmatch(action)
         if found is None:
             return None
         if found[1].lower() == "search":
             return look_at_query(found[2], read_wish(section.task), section.last_actions)
-        return situation.looks.get(found[2].lower())
+        return reading.looks.get(found[2].lower())
 
-    def candidates(self, section: Section, situation: Situation) -> dict[str, Look]:
+    def candidates(self, section: Section, reading: PageReading) -> dict[str, Look]:
         """The available actions that are understood; a search template becomes several queries."""
         found: dict[str, Look] = {}
         for action in section.available_actions:
             if _TEMPLATE.fullmatch(action):
                 for query in read_wish(section.task).queries:
                     filled = f"search[{query}]"
-                    found[filled] = self.look(section, situation, filled)
-            elif (look := self.look(section, situation, action)) is not None:
+                    found[filled] = self.look(section, reading, filled)
+            elif (look := self.look(section, reading, action)) is not None:
                 found[action] = look
         return found
 

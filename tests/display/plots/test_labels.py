@@ -34,7 +34,7 @@ RELATION = {"predictor": NASTY, "metric": NASTY, "value": 0.6, "chance": 0.5, **
 FIGURES: dict[str, Callable[[], Axes]] = {
     "learning_curve": lambda: plots.learning_curve([AGENT], metric=NASTY),
     "agent_comparison": lambda: plots.agent_comparison([AGENT], NASTY),
-    "paired_differences": lambda: plots.paired_differences([AGENT], NASTY),
+    "plot_paired_differences": lambda: plots.plot_paired_differences([AGENT], NASTY),
     "q_values": lambda: plots.q_values(RECORD),
     "q_history": lambda: plots.q_history(UPDATES),
     "similarity_matrix": lambda: plots.similarity_matrix([[1.0] * 8] * 8, [NASTY] * 8),

@@ -119,7 +119,7 @@ def test_agent_comparison_is_a_dot_and_an_interval_each() -> None:
 
 def test_without_intervals_there_are_dots_alone() -> None:
     row = {"agent": "a", "baseline": "b", "mean": 0.5, "low": None, "high": None, "n": 1}
-    ax = drawn(plots.paired_differences([row]))
+    ax = drawn(plots.plot_paired_differences([row]))
     assert not ax.texts
     drawn(plots.agent_comparison([row]))
     drawn(plots.learning_curve([{**row, "epoch": e} for e in range(3)]))
@@ -127,7 +127,7 @@ def test_without_intervals_there_are_dots_alone() -> None:
 
 def test_paired_differences_mark_what_excludes_zero() -> None:
     rows = [difference_row(m) for m in (0.15, 0.05, -0.2, 0.1)]
-    ax = drawn(plots.paired_differences(rows))
+    ax = drawn(plots.plot_paired_differences(rows))
     dots = ax.lines[1:8:2]
     assert [dot.get_color() for dot in dots] == [BLUE, GREY, BLUE, GREY]
     assert [to_hex(dot.get_markerfacecolor()) == "#ffffff" for dot in dots] == [
@@ -248,7 +248,7 @@ def test_n_step_targets_by_hand(
 EMPTY: dict[str, Callable[[Axes | None], Axes]] = {
     "learning_curve": lambda ax: plots.learning_curve([], ax),
     "agent_comparison": lambda ax: plots.agent_comparison([], ax=ax),
-    "paired_differences": lambda ax: plots.paired_differences(pd.DataFrame(), ax=ax),
+    "plot_paired_differences": lambda ax: plots.plot_paired_differences(pd.DataFrame(), ax=ax),
     "q_values": lambda ax: plots.q_values(record(), ax),
     "q_history": lambda ax: plots.q_history([], ax),
     "q_histogram": lambda ax: plots.q_histogram([], [], ax),
@@ -277,4 +277,4 @@ def test_a_table_without_the_columns_is_refused() -> None:
     with pytest.raises(ConfigError, match="lacks low, high"):
         plots.learning_curve([{"agent": "a", "epoch": 0, "mean": 0.5}])
     with pytest.raises(ConfigError, match="lacks baseline"):
-        plots.paired_differences([summary_row("a", 0.5)])
+        plots.plot_paired_differences([summary_row("a", 0.5)])

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rememberer_nb.display.widgets import EpisodeInspector, episode_html, static_notebook
-from rememberer_nb.display.widgets.cards import Scale, number
+from rememberer_nb.display.widgets.cards import Scale
 from rememberer_nb.display.widgets.html import step_html, updates_html
 from rememberer_nb.display.widgets.page import action_names, page_html
 from rememberer_nb.elements import (
@@ -31,6 +31,7 @@ from rememberer_nb.elements import (
 )
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.system.templates import number
 from tests.display.widgets.sample import NASTY, sample, skipping_sample
 
 VIEW = "application/vnd.jupyter.widget-view+json"

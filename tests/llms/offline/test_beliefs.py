@@ -16,7 +16,7 @@ from rememberer_nb.llms.offline.beliefs import (
     Likeness,
     Look,
     Number,
-    Situation,
+    PageReading,
     action_likeness,
     situation_likeness,
     softmax,
@@ -40,8 +40,8 @@ def advised(
     return Advised(1, "click[x]", look, prior, value, good, K)
 
 
-def situation(page: str = "item", features: tuple[float, ...] = (), words: str = "") -> Situation:
-    return Situation(page, features, frozenset(words.split()), {})
+def reading(page: str = "item", features: tuple[float, ...] = (), words: str = "") -> PageReading:
+    return PageReading(page, features, frozenset(words.split()), {})
 
 
 def test_the_prior_is_bias_plus_weights_times_attributes() -> None:
@@ -113,13 +113,13 @@ def test_absurd_values_stay_finite() -> None:
 
 
 def test_situation_likeness_by_hand() -> None:
-    one = situation(features=(0.0, 1.0), words="red lamp")
-    other = situation(features=(0.25, 1.0), words="blue lamp")
+    one = reading(features=(0.0, 1.0), words="red lamp")
+    other = reading(features=(0.25, 1.0), words="blue lamp")
     # Distance 0.25 at fall 2; of two and two words one is shared, so half is missing, at fall 1.
     assert situation_likeness(one, other, Likeness()) == pytest.approx(math.exp(-0.5 - 0.5))
     assert situation_likeness(one, one, Likeness()) == 1.0
-    assert situation_likeness(situation(), situation(), Likeness()) == 1.0
-    assert situation_likeness(one, situation("results", (0.0, 1.0), "red lamp"), Likeness()) == 0.0
+    assert situation_likeness(reading(), reading(), Likeness()) == 1.0
+    assert situation_likeness(one, reading("results", (0.0, 1.0), "red lamp"), Likeness()) == 0.0
 
 
 @given(a=unit, b=unit, c=unit)

@@ -11,9 +11,12 @@ import dataclasses
 import json
 import math
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -21,51 +24,91 @@ from hypothesis import strategies as st
 
 import rememberer_nb
 from rememberer_nb.config import OfflineConfig
-from rememberer_nb.elements import Exemplar, Prompt
-from rememberer_nb.llms.offline import Explanation, OfflineLLM
+from rememberer_nb.elements import Exemplar, Prompt, Situation, Task
+from rememberer_nb.envs.profile import Profile
+from rememberer_nb.llms.offline import OfflineLLM, Row
+from rememberer_nb.prompting.prompts import build_prompt
 from tests.llms.pages import (
+    CONTENT_ACTIONS,
+    HOW_TO,
+    HOW_TO_RESULTS,
+    HOW_TO_START,
+    HOW_TO_TASK,
+    MOVES,
     PRODUCTS,
+    RESULTS_ACTIONS,
     SEARCH_PAGE,
     SHOP,
+    START_ACTIONS,
+    TASK,
+    content_page,
     exemplar,
     item_actions,
     item_page,
-    item_prompt,
-    prompt,
     results_actions,
     results_page,
-    results_prompt,
-    search_prompt,
     sub_page,
 )
 
 PACKAGE = Path(rememberer_nb.__file__).parent
-LLMS = [OfflineLLM("webshop", OfflineConfig(strength=name)) for name in ("novice", "able")]
-NOVICE = LLMS[0]
-QUERY = "search[soft red desk lamp]"
 
-# An advised action on each kind of page, and the same kind of page to advise it on.
+
+class Site(NamedTuple):
+    """A kind of page, what can be done there, and an action to advise."""
+
+    profile: Profile
+    task: str
+    page: str
+    actions: Sequence[str]
+    advised: str
+
+    def exemplar(self, *advice: tuple[str, float | None], **changes: Any) -> Exemplar:
+        """An example from this page with encouraged actions; `changes` as of `pages.exemplar`."""
+        shown = {"task": self.task, "encouraged": advice, **changes}
+        return exemplar(shown.pop("page", self.page), **shown)
+
+    def ask(self, *exemplars: Exemplar, actions: Sequence[str] | None = None) -> Prompt:
+        """The prompt on this page."""
+        available = self.actions if actions is None else actions
+        now = Situation(Task("0", self.task), self.page, tuple(available))
+        return build_prompt(self.profile, now, exemplars)
+
+
+def shop(page: str, actions: Sequence[str], advised: str) -> Site:
+    return Site(SHOP, TASK, page, actions, advised)
+
+
+def how_to(page: str, actions: Sequence[str], advised: str) -> Site:
+    return Site(HOW_TO, HOW_TO_TASK, page, actions, advised)
+
+
+SUB_ACTIONS = ["click[back to search]", "click[< prev]"]
+ITEM = shop(item_page(), item_actions(), "click[red]")
+RESULTS = shop(results_page(), results_actions(), "click[b000000002]")
+HITS = how_to(HOW_TO_RESULTS, RESULTS_ACTIONS, "CLICK(4)")
 SITES = {
-    "search": (SEARCH_PAGE, ["search[<keywords>]"], QUERY),
-    "results": (results_page(), results_actions(), "click[b000000002]"),
-    "item": (item_page(), item_actions(), "click[red]"),
-    "sub": (sub_page(), ["click[back to search]", "click[< prev]"], "click[back to search]"),
+    "search": shop(SEARCH_PAGE, ["search[<keywords>]"], "search[soft red desk lamp]"),
+    "results": RESULTS,
+    "item": ITEM,
+    "sub": shop(sub_page(), SUB_ACTIONS, "click[back to search]"),
+    "start of the how-to site": how_to(HOW_TO_START, START_ACTIONS, "INPUT(2, mend kite)"),
+    "hits of the how-to site": HITS,
+    "content of the how-to site": how_to(content_page(), CONTENT_ACTIONS, "CLICK(6)"),
 }
-sites = st.sampled_from(sorted(SITES))
-llms = st.sampled_from(LLMS)
+STRENGTHS = ("novice", "able")
+sites = st.sampled_from(sorted(SITES)).map(SITES.__getitem__)
+strengths = st.sampled_from(STRENGTHS)
 values = st.integers(0, 100).map(lambda n: n / 100)
+every_site = pytest.mark.parametrize("site", SITES.values(), ids=SITES)
+every_strength = pytest.mark.parametrize("strength", STRENGTHS)
 
 
-def ask(site: str, *exemplars: Exemplar) -> Prompt:
-    page, actions, _ = SITES[site]
-    return prompt(page, actions, *exemplars)
-
-
-def a_prompt_of_each_kind() -> list[Prompt]:
-    advice = exemplar(
-        item_page(), encouraged=[("click[red]", 0.75)], discouraged=[("click[b]", None)]
+def stand_in(site: Site, strength: str = "novice", **changes: float) -> OfflineLLM:
+    return OfflineLLM(
+        site.profile.name,
+        OfflineConfig(strength=strength, **changes),
+        full_mark=site.profile.full_mark,
     )
-    return [ask(site, advice) for site in SITES] + [search_prompt(), item_prompt()]
 
 
 # --- the same prompt and seed, the same reply; another seed, another draw -------------------------
@@ -73,24 +116,33 @@ def a_prompt_of_each_kind() -> list[Prompt]:
 _CHILD = """
 import json, sys
 from rememberer_nb.elements import Prompt
+from rememberer_nb.envs.profile import get_profile
 from rememberer_nb.llms import make_llm
-texts = json.load(sys.stdin)
-llms = [make_llm(spec, profile="webshop") for spec in ("offline", "offline:able")]
-replies = [
-    llm.complete(Prompt((), text, 0), seed=seed).text
-    for llm in llms for text in texts for seed in range(20)
-]
+replies = []
+for env, text in json.load(sys.stdin):
+    for spec in ("offline", "offline:able"):
+        llm = make_llm(spec, profile=get_profile(env))
+        replies += [llm.complete(Prompt((), text, 0), seed=seed).text for seed in range(20)]
 json.dump(replies, sys.stdout)
 """
 
 
 @pytest.mark.parametrize("hash_seed", ["0", "4242"])
 def test_same_reply_in_another_process(hash_seed: str) -> None:
-    prompts = a_prompt_of_each_kind()
-    here = [llm.complete(p, seed=seed).text for llm in LLMS for p in prompts for seed in range(20)]
+    asked = []
+    for site in SITES.values():
+        discouraged = [(site.actions[-1], None)]
+        advice = site.exemplar((site.advised, 0.75), discouraged=discouraged)
+        asked += [(site, site.ask()), (site, site.ask(advice))]
+    here = [
+        stand_in(site, strength).complete(prompt, seed=seed).text
+        for site, prompt in asked
+        for strength in STRENGTHS
+        for seed in range(20)
+    ]
     child = subprocess.run(
         [sys.executable, "-c", _CHILD],
-        input=json.dumps([p.text for p in prompts]),
+        input=json.dumps([(site.profile.name, prompt.text) for site, prompt in asked]),
         env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(PACKAGE.parent)},
         capture_output=True,
         text=True,
@@ -100,31 +152,33 @@ def test_same_reply_in_another_process(hash_seed: str) -> None:
     assert json.loads(child.stdout) == here
 
 
-@given(llm=llms, site=sites, seed=st.integers(0, 2**63))
-def test_same_prompt_and_seed_same_reply(llm: OfflineLLM, site: str, seed: int) -> None:
-    again = OfflineLLM(llm.profile_name, llm.config)
-    assert llm.complete(ask(site), seed=seed) == again.complete(ask(site), seed=seed)
+@given(site=sites, strength=strengths, seed=st.integers(0, 2**63))
+def test_same_prompt_and_seed_same_reply(site: Site, strength: str, seed: int) -> None:
+    one, other = (stand_in(site, strength).complete(site.ask(), seed=seed) for _ in range(2))
+    assert one == other
 
 
-@pytest.mark.parametrize("llm", LLMS)
-def test_other_seeds_reach_other_replies(llm: OfflineLLM) -> None:
-    texts = {llm.complete(search_prompt(), seed=seed).text for seed in range(50)}
-    assert len(texts) > 2
+@every_strength
+@pytest.mark.parametrize("name", ["search", "start of the how-to site"])
+def test_other_seeds_reach_other_replies(name: str, strength: str) -> None:
+    llm, asked = stand_in(SITES[name], strength), SITES[name].ask()
+    assert len({llm.complete(asked, seed=seed).text for seed in range(50)}) > 2
 
 
-def test_it_reads_the_text_alone() -> None:
-    asked = item_prompt()
+@every_site
+def test_it_reads_the_text_alone(site: Site) -> None:
+    llm, asked = stand_in(site), site.ask()
     bare = Prompt(messages=(("user", "buy gold"),), text=asked.text, n_tokens=1)
-    assert NOVICE.complete(bare, seed=3) == NOVICE.complete(asked, seed=3)
-    assert NOVICE.explain(bare) == NOVICE.explain(asked)
+    assert llm.complete(bare, seed=3) == llm.complete(asked, seed=3)
+    assert llm.explain(bare) == llm.explain(asked)
 
 
-def test_draws_follow_the_probabilities() -> None:
-    llm = OfflineLLM("webshop", OfflineConfig(malformed_rate=0.0))
-    rows = llm.explain(search_prompt()).rows
+@every_site
+def test_draws_follow_the_probabilities(site: Site) -> None:
+    llm, asked = stand_in(site, malformed_rate=0.0), site.ask()
     n_draws = 2000
-    taken = [llm.complete(search_prompt(), seed=s).text.split(" -> ")[0] for s in range(n_draws)]
-    for row in rows:
+    taken = [llm.complete(asked, seed=s).text.split(" -> ")[0] for s in range(n_draws)]
+    for row in llm.explain(asked).rows:
         spread = math.sqrt(row.probability * (1 - row.probability) / n_draws)
         assert abs(taken.count(row.action) / n_draws - row.probability) < 5 * spread + 1e-9
 
@@ -132,39 +186,60 @@ def test_draws_follow_the_probabilities() -> None:
 # --- advice moves the score the right way ---------------------------------------------------------
 
 
-@given(llm=llms, site=sites, one=values, other=values)
+@given(site=sites, strength=strengths, one=values, other=values)
 def test_score_does_not_fall_as_the_advised_value_rises(
-    llm: OfflineLLM, site: str, one: float, other: float
+    site: Site, strength: str, one: float, other: float
 ) -> None:
-    page, _, action = SITES[site]
+    llm = stand_in(site, strength)
     low, high = (
-        llm.score(ask(site, exemplar(page, encouraged=[(action, value)])))
-        for value in sorted((one, other))
+        llm.score(site.ask(site.exemplar((site.advised, value)))) for value in sorted((one, other))
     )
-    assert high[action] >= low[action]
+    assert site.advised in low
     assert all(high[candidate] >= low[candidate] for candidate in low)
 
 
-# Ever farther from "item_page()": other chosen options, then a title and price that fit less.
-ITEM_STEPS = (
-    item_page(),
-    item_page(title="Soft Red Floor Lamp, Modern"),
-    item_page(title="Soft Floor Lamp, Modern", sizes="[[small]][large]"),
-    item_page(title="Plain Floor Chair", price="$45.0", sizes="[[small]][large]"),
-)
+# Ever farther from `ITEM` and `HITS`, while the advised action itself looks the same on each: other
+# chosen options, a title and price that fit less; hits and a search text that have less in common
+# with what is wanted, then an instruction that asks for a search.
+FARTHER = {
+    "item": (
+        ITEM,
+        "click[red]",
+        (
+            item_page(),
+            item_page(title="Soft Red Floor Lamp, Modern"),
+            item_page(title="Soft Floor Lamp, Modern", sizes="[[small]][large]"),
+            item_page(title="Plain Floor Chair", price="$45.0", sizes="[[small]][large]"),
+        ),
+    ),
+    "hits": (
+        HITS,
+        "CLICK(5)",
+        (
+            HOW_TO_RESULTS,
+            HOW_TO_RESULTS.replace("Mend a Kite</div>", "Sell a Kite</div>"),
+            HOW_TO_RESULTS.replace("Kite</div>", "Goat</div>").replace("Mend", "Sell", 1),
+            HOW_TO_RESULTS.replace("Kite</div>", "Goat</div>")
+            .replace("Mend", "Sell", 1)
+            .replace("mend a kite", "goats"),
+        ),
+    ),
+}
 
 
-@given(llm=llms, value=values)
-def test_score_does_not_fall_as_the_pages_grow_alike(llm: OfflineLLM, value: float) -> None:
-    # "click[red]" looks the same on each of these pages, so that the page alone is at work.
-    action = "click[red]"
-    prompts = [item_prompt(exemplar(p, encouraged=[(action, value)])) for p in ITEM_STEPS]
-    explained = [llm.explain(p) for p in prompts]
-    likenesses = [e.likenesses[0] for e in explained]
-    assert likenesses == sorted(likenesses, reverse=True)
-    assert len(set(likenesses)) == len(likenesses)
-    row = explained[0].row(action)
-    beliefs = [e.row(action).belief for e in explained]
+@given(name=st.sampled_from(sorted(FARTHER)), strength=strengths, value=values)
+def test_score_does_not_fall_as_the_pages_grow_alike(
+    name: str, strength: str, value: float
+) -> None:
+    site, action, pages = FARTHER[name]
+    llm = stand_in(site, strength)
+    seen = [llm.explain(site.ask(site.exemplar((action, value), page=page))) for page in pages]
+    likenesses = [e.likenesses[0] for e in seen]
+    assert likenesses == sorted(set(likenesses), reverse=True)
+    assert len(likenesses) == len(pages)
+    row = seen[0].row(action)
+    assert {e.row(action).evidence[0].action_likeness for e in seen} == {1.0}
+    beliefs = [e.row(action).belief for e in seen]
     if value >= row.prior:
         assert beliefs == sorted(beliefs, reverse=True)
     distances = [abs(belief - value) for belief in beliefs]
@@ -173,103 +248,125 @@ def test_score_does_not_fall_as_the_pages_grow_alike(llm: OfflineLLM, value: flo
         assert distances == sorted(distances)
 
 
-@given(llm=llms, site=sites)
-def test_score_does_not_fall_as_the_tasks_grow_alike(llm: OfflineLLM, site: str) -> None:
-    page, _, action = SITES[site]
-    tasks = (
-        "i want a soft red desk lamp in size small, and price lower than 30.00 dollars",
-        "i want a soft red desk lamp in size small shade drum, and price lower than 30.00 dollars",
-        "i want a soft red desk lamp in size small shade drum brass pull chain arm, and price "
-        "lower than 30.00 dollars",
-    )
-    # Words are added where they change neither the page's features nor the action's looks; a
-    # query's looks depend on the task, so there the action is compared through its likeness.
-    explained = [
-        llm.explain(ask(site, exemplar(page, task=task, encouraged=[(action, 1.0)])))
-        for task in tasks
+# Words are added where they change neither the page's features nor the action's looks; a query's
+# looks depend on the task, so there the action is compared through its likeness.
+WORDIER = ("", " shade drum", " shade drum brass pull chain arm")
+
+
+@given(
+    site=st.sampled_from([site for site in SITES.values() if site.profile is SHOP]),
+    strength=strengths,
+)
+def test_score_does_not_fall_as_the_tasks_grow_alike(site: Site, strength: str) -> None:
+    before, comma, after = TASK.partition(",")
+    advice = [
+        site.exemplar((site.advised, 1.0), task=f"{before}{words}{comma}{after}")
+        for words in WORDIER
     ]
-    likenesses = [e.likenesses[0] for e in explained]
-    assert likenesses == sorted(likenesses, reverse=True)
-    beliefs = [e.row(action).belief for e in explained]
+    _check_falling(site, strength, site.advised, advice)
+
+
+@every_strength
+@pytest.mark.parametrize("action", MOVES)
+def test_score_does_not_fall_as_the_instructions_grow_alike(action: str, strength: str) -> None:
+    """On the how-to site what is wanted now is the instruction, which no link has a word of."""
+    wanted = "Check the reference list"
+    site = how_to(content_page(instruction=wanted), CONTENT_ACTIONS, action)
+    pages = [content_page(instruction=f"{wanted}{words}") for words in WORDIER]
+    advice = [site.exemplar((action, 1.0), page=page) for page in pages]
+    _check_falling(site, strength, action, advice)
+
+
+def _check_falling(site: Site, strength: str, action: str, advice: Sequence[Exemplar]) -> None:
+    seen = [stand_in(site, strength).explain(site.ask(one)) for one in advice]
+    likenesses = [e.likenesses[0] for e in seen]
+    assert likenesses == sorted(set(likenesses), reverse=True)
+    assert len(likenesses) == len(advice)
+    beliefs = [e.row(action).belief for e in seen]
     assert beliefs == sorted(beliefs, reverse=True)
 
 
-@pytest.mark.parametrize("llm", LLMS)
-@pytest.mark.parametrize("site", sorted(SITES))
-def test_labels_alone_pull_towards_and_away(llm: OfflineLLM, site: str) -> None:
-    page, _, action = SITES[site]
-    bare = llm.score(ask(site))[action]
-    up = llm.score(ask(site, exemplar(page, encouraged=[(action, None)])))[action]
-    down = llm.score(ask(site, exemplar(page, discouraged=[(action, None)])))[action]
+@every_strength
+@every_site
+def test_labels_alone_pull_towards_and_away(site: Site, strength: str) -> None:
+    llm, action = stand_in(site, strength), site.advised
+    bare = llm.score(site.ask())[action]
+    up = llm.score(site.ask(site.exemplar((action, None))))[action]
+    down = llm.score(site.ask(site.exemplar(discouraged=[(action, None)])))[action]
     assert down < bare < up
 
 
 # --- what should not matter does not --------------------------------------------------------------
 
 
-@given(llm=llms, here=sites, there=sites, value=values)
+@given(here=sites, there=sites, strength=strengths, value=values)
 def test_an_exemplar_from_another_kind_of_page_changes_nothing(
-    llm: OfflineLLM, here: str, there: str, value: float
+    here: Site, there: Site, strength: str, value: float
 ) -> None:
-    page, _, action = SITES[there]
-    foreign = exemplar(page, encouraged=[(action, value)], discouraged=[("click[< prev]", 0.0)])
-    rows, bare = llm.explain(ask(here, foreign)).rows, llm.explain(ask(here)).rows
+    llm = stand_in(here, strength)
+    foreign = there.exemplar((there.advised, value), discouraged=[(there.actions[-1], 0.0)])
+    rows, bare = llm.explain(here.ask(foreign)).rows, llm.explain(here.ask()).rows
     assert (rows == bare) == (here != there)
 
 
-@given(llm=llms, site=sites)
-def test_without_exemplars_the_belief_is_the_prior(llm: OfflineLLM, site: str) -> None:
-    rows = llm.explain(ask(site)).rows
+@every_strength
+@every_site
+def test_without_exemplars_the_belief_is_the_prior(site: Site, strength: str) -> None:
+    rows = stand_in(site, strength).explain(site.ask()).rows
     assert rows
     assert all(row.belief == row.prior and row.evidence == () for row in rows)
 
 
 def _renamed(text: str) -> str:
+    """Other names for products, other numbers for elements; what is renamed already stays."""
     for number, (asin, *_) in enumerate(PRODUCTS):
         for fold in (str.upper, str.lower):
             text = text.replace(fold(asin), fold(f"z9{7 - number}"))
-    return text
+    return re.sub(r'( id="|CLICK\(|INPUT\()(\d)\b', r"\g<1>7\2", text)
 
 
-def _numbers(explanation: Explanation) -> dict[str, tuple[object, ...]]:
+def _numbers(rows: Sequence[Row]) -> dict[str, tuple[object, ...]]:
+    """What is known of each action, whatever it is called."""
     return {
         _renamed(row.action): (row.kind, row.attributes, row.prior, row.belief, len(row.evidence))
-        for row in explanation.rows
+        for row in rows
     }
 
 
-@pytest.mark.parametrize("llm", LLMS)
-def test_renamed_ids_change_nothing(llm: OfflineLLM) -> None:
-    advice = [exemplar(results_page(), encouraged=[("click[b000000002]", 0.9)])]
-    asked = results_prompt(*advice)
-    renamed = dataclasses.replace(asked, text=_renamed(asked.text))
-    assert renamed.text != asked.text
-    assert _numbers(llm.explain(asked)) == _numbers(llm.explain(renamed))
-    chances = [
-        {_renamed(row.action): row.probability for row in llm.explain(p).rows}
-        for p in (asked, renamed)
-    ]
-    assert chances[0] == pytest.approx(chances[1])
+def _chances(rows: Sequence[Row]) -> Any:
+    return pytest.approx({_renamed(row.action): row.probability for row in rows})
 
 
-@given(llm=llms, site=sites, data=st.data())
+@every_strength
+@pytest.mark.parametrize("site", [RESULTS, HITS], ids=["results", "hits of the how-to site"])
+def test_renamed_ids_change_nothing(site: Site, strength: str) -> None:
+    llm, asked = stand_in(site, strength), site.ask(site.exemplar((site.advised, 0.9)))
+    there = dataclasses.replace(asked, text=_renamed(asked.text))
+    assert there.text != asked.text
+    rows, others = llm.explain(asked).rows, llm.explain(there).rows
+    assert site.advised not in {row.action for row in others}
+    assert _numbers(rows) == _numbers(others)
+    assert {_renamed(row.action): row.probability for row in rows} == _chances(others)
+
+
+@given(site=sites, strength=strengths, data=st.data())
 def test_order_of_candidates_changes_nothing(
-    llm: OfflineLLM, site: str, data: st.DataObject
+    site: Site, strength: str, data: st.DataObject
 ) -> None:
-    page, actions, action = SITES[site]
-    advice = exemplar(page, encouraged=[(action, 0.8)])
-    shuffled = data.draw(st.permutations(actions))
-    rows = llm.explain(prompt(page, actions, advice)).rows
-    others = llm.explain(prompt(page, shuffled, advice)).rows
-    assert _numbers(Explanation("", (), (), rows)) == _numbers(Explanation("", (), (), others))
-    chances = {row.action: row.probability for row in others}
-    assert chances == pytest.approx({row.action: row.probability for row in rows})
+    llm, advice = stand_in(site, strength), site.exemplar((site.advised, 0.8))
+    shuffled = data.draw(st.permutations(site.actions))
+    rows = llm.explain(site.ask(advice)).rows
+    others = llm.explain(site.ask(advice, actions=shuffled)).rows
+    assert _numbers(rows) == _numbers(others)
+    assert {_renamed(row.action): row.probability for row in rows} == _chances(others)
 
 
-def test_order_of_exemplars_changes_nothing_but_their_numbers() -> None:
-    one = exemplar(item_page(), encouraged=[("click[red]", 0.25)])
-    two = exemplar(item_page(title="Soft Lamp"), encouraged=[("click[buy now]", 1.0)])
-    assert NOVICE.score(item_prompt(one, two)) == pytest.approx(NOVICE.score(item_prompt(two, one)))
+@every_site
+def test_order_of_exemplars_changes_nothing_but_their_numbers(site: Site) -> None:
+    one = site.exemplar((site.advised, 0.25))
+    two = site.exemplar((site.actions[-1], 1.0))
+    llm = stand_in(site)
+    assert llm.score(site.ask(one, two)) == pytest.approx(llm.score(site.ask(two, one)))
 
 
 # --- nothing else comes in ------------------------------------------------------------------------
@@ -278,7 +375,6 @@ ALLOWED = (
     "rememberer_nb.config",
     "rememberer_nb.elements",
     "rememberer_nb.errors",
-    "rememberer_nb.config.identity",
     "rememberer_nb.llms.offline",
     "rememberer_nb.prompting.prompts",
 )
@@ -289,6 +385,7 @@ STANDARD = {
     "dataclasses",
     "functools",
     "hashlib",
+    "json",
     "math",
     "numpy",
     "re",
@@ -326,27 +423,36 @@ def test_static_check_of_what_it_calls() -> None:
 # --- malformed replies ----------------------------------------------------------------------------
 
 
-def _is_malformed(text: str, actions: list[str]) -> bool:
-    found = SHOP.action_pattern.findall(text)
-    return not any(SHOP.match(action, actions) for action in found)
+def _is_malformed(site: Site, text: str) -> bool:
+    found = site.profile.action_pattern.findall(text)
+    return not any(site.profile.match(action, site.actions) for action in found)
 
 
 @pytest.mark.parametrize("rate", [0.02, 0.3])
-def test_malformed_replies_are_as_frequent_as_set(rate: float) -> None:
-    llm = OfflineLLM("webshop", OfflineConfig(malformed_rate=rate))
-    n_replies = 4000
-    asked = item_prompt()
+@every_site
+def test_malformed_replies_are_as_frequent_as_set(site: Site, rate: float) -> None:
+    llm, asked = stand_in(site, malformed_rate=rate), site.ask()
+    n_replies = 2000
     texts = [llm.complete(asked, seed=seed).text for seed in range(n_replies)]
-    bad = [text for text in texts if _is_malformed(text, item_actions())]
+    n_bad = sum(_is_malformed(site, text) for text in texts)
     spread = math.sqrt(n_replies * rate * (1 - rate))
-    assert abs(len(bad) - n_replies * rate) < 4 * spread
-    dropped = [text for text in bad if text.startswith("click ")]
-    invented = [text for text in bad if text.startswith("click[")]
-    prose = [text for text in bad if text and not text.startswith("click")]
-    assert dropped and invented and prose and "" in bad
+    assert abs(n_bad - n_replies * rate) < 4 * spread
 
 
-def test_no_malformed_replies_when_switched_off() -> None:
-    llm = OfflineLLM("webshop", OfflineConfig(malformed_rate=0.0))
-    texts = [llm.complete(item_prompt(), seed=seed).text for seed in range(500)]
-    assert not any(_is_malformed(text, item_actions()) for text in texts)
+@every_strength
+@every_site
+def test_each_malformed_reply_is_one_and_each_way_is_used(site: Site, strength: str) -> None:
+    llm, asked = stand_in(site, strength, malformed_rate=1.0), site.ask()
+    texts = [llm.complete(asked, seed=seed).text for seed in range(1000)]
+    assert [text for text in texts if not _is_malformed(site, text)] == []
+    invented = [text for text in texts if " -> " in text]
+    prose = [text for text in texts if text.endswith(".")]
+    dropped = [text for text in texts if text and text not in {*invented, *prose}]
+    assert invented and prose and dropped and "" in texts
+
+
+@every_site
+def test_no_malformed_replies_when_switched_off(site: Site) -> None:
+    llm, asked = stand_in(site, malformed_rate=0.0), site.ask()
+    texts = [llm.complete(asked, seed=seed).text for seed in range(500)]
+    assert not any(_is_malformed(site, text) for text in texts)

@@ -123,6 +123,17 @@ def test_reasons_stand_alone() -> None:
     assert "example" not in text
 
 
+def test_blind_to_values_only_labels_count() -> None:
+    blind = OfflineLLM("webshop", OfflineConfig(malformed_rate=0.0, reads_values=False))
+    shown = [item_prompt(exemplar(item_page(), encouraged=[("click[red]", v)])) for v in (0, 0.9)]
+    rows = [blind.explain(asked).row("click[red]") for asked in shown]
+    # K = k = 1: the label's 0.05 · 1 / 1.2, whatever stands beside the action.
+    assert [row.belief for row in rows] == [pytest.approx(rows[0].prior + 0.05 / 1.2)] * 2
+    assert "scored" not in blind.complete(shown[1], seed=3).text
+    bare = item_prompt(exemplar(item_page(), encouraged=[("click[red]", None)]))
+    assert blind.score(shown[1]) == blind.score(bare) == LLM.score(bare)
+
+
 def test_settings_tell_apart_all_that_changes_a_reply() -> None:
     base = OfflineLLM("webshop")
     others = [
@@ -132,6 +143,7 @@ def test_settings_tell_apart_all_that_changes_a_reply() -> None:
         OfflineLLM("webshop", OfflineConfig(prior_weight=0.5)),
         OfflineLLM("webshop", OfflineConfig(label_weight=0.0)),
         OfflineLLM("webshop", OfflineConfig(malformed_rate=0.5)),
+        OfflineLLM("webshop", OfflineConfig(reads_values=False)),
         OfflineLLM("webshop", full_mark=3.0),
         OfflineLLM("webshop", likeness=Likeness(page=1.0)),
     ]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rememberer_nb.llms.offline.beliefs import Look, Situation
+from rememberer_nb.llms.offline.beliefs import Look, PageReading
 from rememberer_nb.llms.offline.parse import Section
 from rememberer_nb.llms.offline.webshop import ShopBeliefs
 from rememberer_nb.llms.offline.webshop_tables import TABLES
@@ -36,7 +36,7 @@ def section(page: str, actions: list[str] | None = None, last: tuple[str, ...] =
 
 def look(page: str, label: str, last: tuple[str, ...] = ()) -> Look:
     seen = section(page, last=last)
-    found = BELIEFS.look(seen, BELIEFS.situate(seen), f"click[{label}]")
+    found = BELIEFS.look(seen, BELIEFS.read(seen), f"click[{label}]")
     assert found is not None
     return found
 
@@ -54,7 +54,7 @@ def look(page: str, label: str, last: tuple[str, ...] = ()) -> Look:
     ],
 )
 def test_kinds_of_page(page: str, kind: str) -> None:
-    assert BELIEFS.situate(section(page)).page == kind
+    assert BELIEFS.read(section(page)).page == kind
 
 
 def test_products_by_hand() -> None:
@@ -66,12 +66,12 @@ def test_products_by_hand() -> None:
 
 
 def test_a_results_page_is_as_poor_as_its_best_unseen_product() -> None:
-    good = BELIEFS.situate(section(results_page(number=3)))
+    good = BELIEFS.read(section(results_page(number=3)))
     assert good.features == (0.0, 0.0, pytest.approx(2 / 5), 0.0, 0.0)
     seen = ["B000000002", "B000000003"]
-    poor = BELIEFS.situate(section(results_page(visited=seen)))
+    poor = BELIEFS.read(section(results_page(visited=seen)))
     assert poor.features == pytest.approx((1 - (1 / 4 + 1 / 2) / 2, 0.0, 0.0, 0.0, 2 / 3))
-    empty = BELIEFS.situate(section(results_page((), total=0)))
+    empty = BELIEFS.read(section(results_page((), total=0)))
     assert empty.features == (1.0, 0.0, 0.0, 1.0, 0.0)
 
 
@@ -103,7 +103,7 @@ def test_share_of_the_wanted_options(colors: str, sizes: str, have: float) -> No
 def test_a_title_with_brackets_is_no_option() -> None:
     page = item_page(title="Soft Lamp [2 pack]", colors="", sizes="[s [tall]][m]")
     seen = section(page)
-    assert BELIEFS.look(seen, BELIEFS.situate(seen), "click[2 pack]") is None
+    assert BELIEFS.look(seen, BELIEFS.read(seen), "click[2 pack]") is None
 
 
 def test_what_was_done_of_late_counts() -> None:
@@ -117,7 +117,7 @@ def test_what_was_done_of_late_counts() -> None:
 
 def test_a_template_becomes_queries_and_the_button_is_left_alone() -> None:
     seen = section(SEARCH_PAGE, ["click[search]", "search[<keywords>]"])
-    candidates = BELIEFS.candidates(seen, BELIEFS.situate(seen))
+    candidates = BELIEFS.candidates(seen, BELIEFS.read(seen))
     assert len(candidates) == 6
     assert all(SHOP.match(action, seen.available_actions) == action for action in candidates)
 
@@ -127,12 +127,12 @@ def test_a_template_becomes_queries_and_the_button_is_left_alone() -> None:
 )
 def test_unknown_actions_are_ignored(action: str) -> None:
     seen = section(item_page())
-    assert BELIEFS.look(seen, BELIEFS.situate(seen), action) is None
+    assert BELIEFS.look(seen, BELIEFS.read(seen), action) is None
 
 
-def _check(situation: Situation) -> None:
-    assert all(0 <= feature <= 1 for feature in situation.features)
-    for seen in situation.looks.values():
+def _check(reading: PageReading) -> None:
+    assert all(0 <= feature <= 1 for feature in reading.features)
+    for seen in reading.looks.values():
         assert all(0 <= value <= 1 for value in seen.attributes)
         for table in TABLES.values():
             table[seen.kind].prior(seen.attributes)
@@ -147,7 +147,7 @@ LINES = st.lists(
 
 @given(lines=LINES, task=st.sampled_from([TASK, "", "a [lamp"]))
 def test_any_page_can_be_read(lines: list[str], task: str) -> None:
-    _check(BELIEFS.situate(Section(task, tuple(line.strip() for line in lines))))
+    _check(BELIEFS.read(Section(task, tuple(line.strip() for line in lines))))
 
 
 def test_recorded_pages_are_understood(conformance_dir: Path) -> None:
@@ -160,9 +160,9 @@ def test_recorded_pages_are_understood(conformance_dir: Path) -> None:
             step = json.loads(line)
             page, labels = step["obs"]["text_rich"], step["avail"]["clickables"]
             seen = section(page, [f"click[{label}]" for label in labels if label != "search"])
-            situation = BELIEFS.situate(seen)
-            _check(situation)
-            assert list(BELIEFS.candidates(seen, situation)) == list(seen.available_actions)
+            reading = BELIEFS.read(seen)
+            _check(reading)
+            assert list(BELIEFS.candidates(seen, reading)) == list(seen.available_actions)
             n_read += len(seen.available_actions)
     assert n_read > 1000
 
@@ -182,9 +182,9 @@ def test_both_tables_have_the_same_attributes_and_a_reason_for_each_number() -> 
 
 def test_every_kind_of_action_on_a_page_has_a_belief() -> None:
     seen = section(results_page(number=2), results_actions(number=2))
-    kinds = {found.kind for found in BELIEFS.candidates(seen, BELIEFS.situate(seen)).values()}
+    kinds = {found.kind for found in BELIEFS.candidates(seen, BELIEFS.read(seen)).values()}
     assert kinds == {"product", "next", "prev", "back"}
     seen = section(item_page(), item_actions())
-    kinds = {found.kind for found in BELIEFS.candidates(seen, BELIEFS.situate(seen)).values()}
+    kinds = {found.kind for found in BELIEFS.candidates(seen, BELIEFS.read(seen)).values()}
     assert kinds == {"option", "buy", "tab", "prev", "back"}
     assert len(PRODUCTS) == 3

@@ -11,33 +11,19 @@ from hypothesis import strategies as st
 
 from rememberer_nb.config import OfflineConfig
 from rememberer_nb.elements import Exemplar, Prompt, Situation, Task
+from rememberer_nb.envs import development_tasks, make_env
 from rememberer_nb.llms.offline import OfflineLLM
 from rememberer_nb.llms.offline.beliefs import Look
 from rememberer_nb.llms.offline.parse import Section
 from rememberer_nb.llms.offline.wikihow import HowToBeliefs
 from rememberer_nb.llms.offline.wikihow_tables import TABLES
 from rememberer_nb.prompting.prompts import build_prompt
-from tests.llms.pages import SHOP, exemplar
+from tests.llms.pages import HOW_TO, RESULTS_ACTIONS, START_ACTIONS, exemplar
+from tests.llms.pages import HOW_TO_RESULTS as RESULTS
+from tests.llms.pages import HOW_TO_START as START
+from tests.llms.pages import HOW_TO_TASK as TASK
 
-TASK = (
-    'Search an article to learn how to mend a kite. Then, access the article "How to Mend a Kite"'
-)
-SITE = dataclasses.replace(SHOP, name="wikihow", full_mark=2.0)
-START = (
-    "Instruction: Search an article to learn how to mend a kite.\n"
-    '<button alt="Open navigation drawer" id="0" clickable="true"></button>\n'
-    '<img class="search button" alt="Search" id="2" clickable="true">'
-)
-RESULTS = (
-    'Instruction: Access the article "How to Mend a Kite"\n'
-    '<input class="search src text" value="mend a kite" type="text" id="1" clickable="true">\n'
-    '<div id="3" clickable="true">How to Fly a Kite</div>\n'
-    '<div id="4" clickable="true">How to Mend a Kite</div>\n'
-    '<p id="5" clickable="true">41,446 views</p>'
-)
-MOVES = ["SCROLL(UP)", "SCROLL(DOWN)", "GOBACK"]
-START_ACTIONS = ["INPUT(2, <text>)", "CLICK(0)", "CLICK(2)", *MOVES]
-RESULTS_ACTIONS = ["INPUT(1, <text>)", "CLICK(1)", "CLICK(3)", "CLICK(4)", "CLICK(5)", *MOVES]
+SITE = dataclasses.replace(HOW_TO, full_mark=2.0)
 LLMS = [
     OfflineLLM("wikihow", OfflineConfig(strength=name, malformed_rate=0.0), full_mark=2.0)
     for name in TABLES
@@ -51,7 +37,7 @@ def ask(page: str, actions: list[str], *exemplars: Exemplar) -> Prompt:
 
 def look(page: str, action: str, last: tuple[str, ...] = ()) -> Look | None:
     section = Section(TASK, tuple(page.split("\n")), last_actions=last)
-    return BELIEFS.look(section, BELIEFS.situate(section), action)
+    return BELIEFS.look(section, BELIEFS.read(section), action)
 
 
 def test_kinds_and_attributes_by_hand() -> None:
@@ -88,31 +74,25 @@ def test_advice_counts_by_likeness(llm: OfflineLLM) -> None:
     assert all(row.belief == row.prior for row in bare)
 
 
-def test_renamed_ids_change_nothing() -> None:
-    asked = ask(RESULTS, RESULTS_ACTIONS)
-    renamed = asked.text
-    for number in "1345":
-        renamed = renamed.replace(f'id="{number}"', f'id="7{number}"')
-        renamed = renamed.replace(f"CLICK({number})", f"CLICK(7{number})")
-        renamed = renamed.replace(f"INPUT({number},", f"INPUT(7{number},")
-    for llm in LLMS:
-        rows = llm.explain(asked).rows
-        others = llm.explain(dataclasses.replace(asked, text=renamed)).rows
-        assert [row[1:] for row in rows] == [row[1:] for row in others]
-
-
 def test_a_category_s_field_is_no_list_of_hits() -> None:
     line = '<input class="category banner search input" type="text" id="3" clickable="true">'
-    page = "\n".join([line, *RESULTS.split("\n")[2:], *START.split("\n")[1:]] * 2)
-    assert BELIEFS.situate(Section(TASK, tuple(page.split("\n")))).page == "content"
+    page = "\n".join([line, *RESULTS.split("\n")[1:], *START.split("\n")] * 2)
+    assert BELIEFS.read(Section(TASK, tuple(page.split("\n")))).page == "content"
 
 
 def test_what_cannot_be_pressed_is_not_looked_at() -> None:
     wanted = '<div id="9" clickable="false">How to Mend a Kite</div>'
     page = RESULTS.replace("How to Mend a Kite</div>", "How to Fly</div>") + "\n" + wanted
-    situation = BELIEFS.situate(Section(TASK, tuple(page.split("\n"))))
-    assert "click(9)" not in situation.looks
-    assert situation.features[0] == 0.5
+    reading = BELIEFS.read(Section(TASK, tuple(page.split("\n"))))
+    assert "click(9)" not in reading.looks
+    assert reading.features[0] == 0.5
+
+
+def test_start_pages_of_the_bundled_site_are_known() -> None:
+    env = make_env("wikihow")
+    for number in development_tasks("wikihow"):
+        page, _ = env.reset(seed=0, options={"task": number})
+        assert BELIEFS.read(Section(TASK, tuple(page.split("\n")))).page == "start"
 
 
 def test_tables_are_whole() -> None:
@@ -128,7 +108,7 @@ def test_tables_are_whole() -> None:
 )
 def test_any_page_can_be_read(lines: list[str], action: str) -> None:
     section = Section(TASK, tuple(lines), available_actions=(action,))
-    situation = BELIEFS.situate(section)
-    for seen in (*situation.looks.values(), *BELIEFS.candidates(section, situation).values()):
+    reading = BELIEFS.read(section)
+    for seen in (*reading.looks.values(), *BELIEFS.candidates(section, reading).values()):
         assert all(0 <= value <= 1 for value in seen.attributes)
         TABLES["novice"][seen.kind].prior(seen.attributes)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rememberer_nb.envs import development_tasks, make_env
 from rememberer_nb.llms.offline.wish import fits_price, look_at_query, read_wish
-from rememberer_nb.llms.offline.words import split_limit, stem, words
+from rememberer_nb.llms.offline.words import split_limit, stem, stems, words
 from tests.llms.pages import TASK
 
 
@@ -60,6 +61,24 @@ def test_a_wish_read_by_hand() -> None:
         "soft red desk",
         "desk lamp",
     )
+
+
+def test_turns_find_the_name_of_the_thing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the comment beside the list says; without it the head runs on into what it is like."""
+    goals = make_env("webshop").unwrapped.engine.shop.goals
+
+    def n_found() -> int:
+        read_wish.cache_clear()
+        found = 0
+        for number in development_tasks():
+            name = stems(goals[number].name) | stems(goals[number].query)
+            found += frozenset(read_wish(goals[number].text).core) <= name
+        return found
+
+    assert n_found() == 190
+    monkeypatch.setattr("rememberer_nb.llms.offline.wish._TURNS", frozenset())
+    assert n_found() == 70
+    read_wish.cache_clear()
 
 
 def test_queries_hold_no_brackets() -> None:
