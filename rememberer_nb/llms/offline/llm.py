@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import attrs
+
 from rememberer_nb.config import OfflineConfig
 from rememberer_nb.config.identity import fingerprint
 from rememberer_nb.elements import Prompt, Reply
@@ -135,7 +137,7 @@ class OfflineLLM:
             "version": VERSION,
             "environment": self.profile_name,
             "full_mark": self.full_mark,
-            **dataclasses.asdict(self.config),
+            **attrs.asdict(self.config),
             "likeness": dataclasses.asdict(self.likeness),
             "beliefs": fingerprint(table),
         }
