@@ -20,6 +20,7 @@ from rememberer_nb.cli.comparing import add_compare_commands
 from rememberer_nb.cli.loop import add_loop_commands
 from rememberer_nb.cli.memories import add_memory_commands
 from rememberer_nb.cli.pools import add_pool_commands
+from rememberer_nb.cli.settings import add_config_command
 from rememberer_nb.cli.webshop import add_webshop_commands
 from rememberer_nb.errors import ConfigError, RemembererError, TaskError
 from rememberer_nb.system.files import reason
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _place(args: argparse.Namespace) -> AbstractContextManager[Any]:
-    """Where the command writes, made and tried before it works; see `rememberer_nb.system.places`."""
+    """Where the command writes, made and tried before it works; see `system.places`."""
     place = getattr(args, "place", None)
     return place(args.out) if place and args.out else nullcontext()
 
@@ -226,6 +227,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_run(commands)
     add_loop_commands(_add, commands)
+    add_config_command(_add, commands)
     imports = commands.add_parser("import", help="learn a memory from logs").add_subparsers(
         metavar="KIND", required=True
     )

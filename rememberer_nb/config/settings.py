@@ -64,7 +64,7 @@ class RunConfig:
     tasks: str | None = setting(None, or_none(text), "numbers", "ours",
         "S0, S1, test, A:B (half-open) or N,N,...; None: S0 to train, else test", "--tasks")
     seeds: str = setting("0", seeds_text, "numbers", "ours",
-        "one, or a range A:B, half-open", "--seed")
+        "one, or a range A:B, half-open", "--seed --seeds")
 
 
 @attrs.frozen

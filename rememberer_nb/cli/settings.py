@@ -1,0 +1,165 @@
+"""Settings on the command line: options of their own, ``--set`` for any, ``--config`` for many.
+
+Options are made from the settings' metadata. What is given on the command line goes over what the
+file says, and that over the defaults. None is the word "none".
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rememberer_nb.config import STAGES, replace
+from rememberer_nb.config.fields import NONE
+from rememberer_nb.config.reading import (
+    SETTINGS,
+    make_configs,
+    read_config,
+    read_setting,
+    to_toml,
+)
+from rememberer_nb.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a call chooses.
+
+    configs : a config per stage.
+    given : of the settings on the command line, dotted name -> how it was given, for messages.
+    """
+
+    configs: dict[str, Any]
+    given: dict[str, str]
+
+
+class _Own(argparse.Action):
+    """Notes a setting's own option, and the texts that it was given."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Note one more."""
+        own = getattr(namespace, "own", {})
+        earlier = own.get(self.dest, ("", []))[1]
+        namespace.own = {**own, self.dest: (option_string, [*earlier, values])}
+
+
+def add_settings(
+    parser: argparse.ArgumentParser, is_wanted: Callable[[str], bool] = lambda _: True
+) -> None:
+    """Add ``--config``, ``--set``, and a group per stage; `is_wanted` takes dotted names."""
+    parser.usage = f"{parser.prog} [options]"
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="settings, as `rememberer-nb config` prints them",
+    )
+    parser.add_argument(
+        "--set", dest="sets", action="append", default=[], metavar="STAGE.NAME=VALUE",
+        help="any setting; may be repeated",
+    )  # fmt: skip
+    for stage, cls in STAGES.items():
+        names = [name for name in SETTINGS if name.startswith(f"{stage}.") and is_wanted(name)]
+        rest = [name for name in names if not SETTINGS[name]["option"]]
+        about = (cls.__doc__ or "") + (f" Also, by --set: {', '.join(rest)}." if rest else "")
+        group = parser.add_argument_group(stage, about) if names else None
+        for name in names:
+            if group and SETTINGS[name]["option"]:
+                _add_option(group, name)
+
+
+def _add_option(group: Any, name: str) -> None:
+    known = SETTINGS[name]
+    default = getattr(STAGES[name.partition(".")[0]](), name.partition(".")[2])
+    shown = default if default not in (None, ()) else NONE
+    text = f"{known['meaning']} ({shown}) [{known['unit']}; {known['source']}]"
+    group.add_argument(
+        *known["option"].split(), dest=name, action=_Own, default=argparse.SUPPRESS,
+        metavar=known["rule"].metavar, help=text.replace("%", "%%"),
+    )  # fmt: skip
+
+
+def choose(args: argparse.Namespace, defaults: Mapping[str, Any] | None = None) -> Chosen:
+    """Read what a call gives; `defaults` (dotted names) replace those of the classes.
+
+    Raises
+    ------
+    ConfigError : a setting is unknown, given twice, or not what it must be.
+    DataError : the file cannot be read.
+
+    Examples
+    --------
+    >>> parser = argparse.ArgumentParser()
+    >>> add_settings(parser)
+    >>> chosen = choose(parser.parse_args(["--gamma", "0.9", "--set", "rlem.n_step=none"]))
+    >>> chosen.configs["rlem"].gamma, chosen.given
+    (0.9, {'rlem.n_step': '--set rlem.n_step', 'rlem.gamma': '--gamma'})
+    """
+    values = {**(defaults or {}), **(read_config(args.config) if args.config else {})}
+    given: dict[str, str] = {}
+    for text in args.sets:
+        name, equals, value = text.partition("=")
+        name = name.strip()
+        values[name] = _given(given, name, f"--set {name:.60}", [value] if equals else [])
+    for name, (option, found) in getattr(args, "own", {}).items():
+        values[name] = _given(given, name, option, found)
+    return Chosen(_settled(make_configs(values), given), given)
+
+
+def own_option(name: str) -> str:
+    """A setting's own option, else the way to set it.
+
+    >>> own_option("rlem.gamma"), own_option("rlem.double")
+    ('--gamma', '--set rlem.double')
+    """
+    return (SETTINGS[name]["option"] or f"--set {name}").split(" --")[0]
+
+
+def _given(given: dict[str, str], name: str, how: str, found: list[str]) -> Any:
+    """The value of a setting, noted as given."""
+    if name in given:
+        raise ConfigError(f"{name} is given twice: by {given[name]} and by {how}")
+    if not found:
+        raise ConfigError("--set needs STAGE.NAME=VALUE, such as rlem.gamma=0.9")
+    values = [read_setting(name, text) for text in found]
+    given[name] = how
+    return sum(values, ()) if isinstance(values[0], tuple) else values[-1]
+
+
+def _settled(configs: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+    """With the LLM's name and the settings that say the same agreeing."""
+    run, offline, model = configs["run"], configs["offline"], configs["llm"].model
+    kind, _, detail = run.llm.partition(":")
+    if kind == "openai" and model and not detail:
+        run = replace(run, llm=f"openai:{model}")
+    elif kind == "offline" and detail:
+        if "offline.strength" in given and offline.strength != detail:
+            raise ConfigError(f"two strengths are named: {offline.strength!r} and {detail!r}")
+        offline = replace(offline, strength=detail)
+    elif run.llm == "offline" and offline.strength != type(offline)().strength:
+        run = replace(run, llm=f"offline:{offline.strength}")
+    return {**configs, "run": run, "offline": offline}
+
+
+def add_config_command(add: Callable[..., argparse.ArgumentParser], commands: Any) -> None:
+    """Add the command ``config``; `add` makes a command with the common options."""
+    add_settings(
+        add(commands, "config", show_config, "every setting: value, unit, source, meaning")
+    )
+
+
+def show_config(args: argparse.Namespace) -> dict[str, Any]:
+    """Every setting as a file for ``--config``."""
+    from rememberer_nb.config.identity import plain
+
+    configs = choose(args).configs
+    return {"config": plain(configs), "text": to_toml(configs).rstrip()}
