@@ -59,12 +59,16 @@ def compare_agents(args: argparse.Namespace) -> dict[str, Any]:
 def _chosen(args: argparse.Namespace) -> Chosen:
     if args.n_seeds is not None:
         seeds = f"0:{checked_count('--n-seeds', args.n_seeds, 1, MAX_SEEDS)}"
-        args.own = {**getattr(args, "own", {}), "run.seeds": ("--n-seeds", [seeds])}
+        args.noted = [*getattr(args, "noted", []), ("--n-seeds", "run.seeds", seeds)]
     chosen = choose(args, {"run.seeds": "0:12"})
     run = replace(chosen.configs["run"], agent="rememberer")
     if run.llm.partition(":")[0] != "offline":
         raise ConfigError(f"compare asks the offline stand-in alone, not {run.llm}")
-    refuse(chosen.given, lambda name: not _is_compared(name), "compare runs all agents on fixed tasks, and asks no server")
+    refuse(
+        chosen.given,
+        lambda name: not _is_compared(name),
+        "compare runs all agents on fixed tasks, and asks no server",
+    )
     chosen = Chosen({**chosen.configs, "run": run}, chosen.given)
     check_agent(chosen, chosen.given, is_training=True)
     return chosen

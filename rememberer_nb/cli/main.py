@@ -214,8 +214,9 @@ class _Version(argparse.Action):
 
 class _Parser(argparse.ArgumentParser):
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        """As argparse does, which repeats a wrong argument as it came."""
-        super().exit(status, message and printable(message))
+        """As argparse does, which repeats a wrong argument as it came, newlines and all."""
+        text = printable(message.rstrip("\n")).replace("\n", "\\n") if message else ""
+        super().exit(status, f"{text}\n" if text else None)
 
 
 def _parser() -> argparse.ArgumentParser:

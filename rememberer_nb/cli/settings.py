@@ -14,13 +14,7 @@ from typing import Any
 
 from rememberer_nb.config import STAGES, replace
 from rememberer_nb.config.fields import NONE
-from rememberer_nb.config.reading import (
-    SETTINGS,
-    make_configs,
-    read_config,
-    read_setting,
-    to_toml,
-)
+from rememberer_nb.config.reading import SETTINGS, make_configs, read_config, read_setting, to_toml
 from rememberer_nb.errors import ConfigError
 
 
@@ -36,8 +30,8 @@ class Chosen:
     given: dict[str, str]
 
 
-class _Own(argparse.Action):
-    """Notes a setting's own option, and the texts that it was given."""
+class _Noted(argparse.Action):
+    """Notes (option, dest, text) in the order given."""
 
     def __call__(
         self,
@@ -47,9 +41,7 @@ class _Own(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         """Note one more."""
-        own = getattr(namespace, "own", {})
-        earlier = own.get(self.dest, ("", []))[1]
-        namespace.own = {**own, self.dest: (option_string, [*earlier, values])}
+        namespace.noted = [*getattr(namespace, "noted", []), (option_string, self.dest, values)]
 
 
 def add_settings(
@@ -57,16 +49,8 @@ def add_settings(
 ) -> None:
     """Add ``--config``, ``--set``, and a group per stage; `is_wanted` takes dotted names."""
     parser.usage = f"{parser.prog} [options]"
-    parser.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="settings, as `rememberer-nb config` prints them",
-    )
-    parser.add_argument(
-        "--set", dest="sets", action="append", default=[], metavar="STAGE.NAME=VALUE",
-        help="any setting; may be repeated",
-    )  # fmt: skip
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings in a TOML file")
+    _add(parser, ["--set"], "set", metavar="STAGE.NAME=VALUE", help="any setting; may be repeated")
     for stage, cls in STAGES.items():
         names = [name for name in SETTINGS if name.startswith(f"{stage}.") and is_wanted(name)]
         rest = [name for name in names if not SETTINGS[name]["option"]]
@@ -80,12 +64,13 @@ def add_settings(
 def _add_option(group: Any, name: str) -> None:
     known = SETTINGS[name]
     default = getattr(STAGES[name.partition(".")[0]](), name.partition(".")[2])
-    shown = default if default not in (None, ()) else NONE
+    shown = NONE if default in (None, ()) else default
     text = f"{known['meaning']} ({shown}) [{known['unit']}; {known['source']}]"
-    group.add_argument(
-        *known["option"].split(), dest=name, action=_Own, default=argparse.SUPPRESS,
-        metavar=known["rule"].metavar, help=text.replace("%", "%%"),
-    )  # fmt: skip
+    _add(group, known["option"].split(), name, metavar=known["rule"].metavar, help=text)
+
+
+def _add(group: Any, options: list[str], dest: str, **more: str) -> None:
+    group.add_argument(*options, dest=dest, action=_Noted, default=argparse.SUPPRESS, **more)
 
 
 def choose(args: argparse.Namespace, defaults: Mapping[str, Any] | None = None) -> Chosen:
@@ -102,16 +87,23 @@ def choose(args: argparse.Namespace, defaults: Mapping[str, Any] | None = None) 
     >>> add_settings(parser)
     >>> chosen = choose(parser.parse_args(["--gamma", "0.9", "--set", "rlem.n_step=none"]))
     >>> chosen.configs["rlem"].gamma, chosen.given
-    (0.9, {'rlem.n_step': '--set rlem.n_step', 'rlem.gamma': '--gamma'})
+    (0.9, {'rlem.gamma': '--gamma', 'rlem.n_step': '--set rlem.n_step'})
     """
     values = {**(defaults or {}), **(read_config(args.config) if args.config else {})}
     given: dict[str, str] = {}
-    for text in args.sets:
-        name, equals, value = text.partition("=")
-        name = name.strip()
-        values[name] = _given(given, name, f"--set {name:.60}", [value] if equals else [])
-    for name, (option, found) in getattr(args, "own", {}).items():
-        values[name] = _given(given, name, option, found)
+    for how, name, text in getattr(args, "noted", []):
+        if name == "set":
+            name, equals, text = text.partition("=")
+            if not equals:
+                raise ConfigError("--set needs STAGE.NAME=VALUE, such as rlem.gamma=0.9")
+            how = f"--set {name:.60}"
+        if given.get(name, how) != how:
+            raise ConfigError(f"{name} is given twice: by {given[name]} and by {how}")
+        value = read_setting(name, text)
+        # Texts add up; of anything else that is given again, the last counts.
+        is_more = name in given and isinstance(value, tuple)
+        values[name] = values[name] + value if is_more else value
+        given[name] = how
     return Chosen(_settled(make_configs(values), given), given)
 
 
@@ -122,17 +114,6 @@ def own_option(name: str) -> str:
     ('--gamma', '--set rlem.double')
     """
     return (SETTINGS[name]["option"] or f"--set {name}").split(" --")[0]
-
-
-def _given(given: dict[str, str], name: str, how: str, found: list[str]) -> Any:
-    """The value of a setting, noted as given."""
-    if name in given:
-        raise ConfigError(f"{name} is given twice: by {given[name]} and by {how}")
-    if not found:
-        raise ConfigError("--set needs STAGE.NAME=VALUE, such as rlem.gamma=0.9")
-    values = [read_setting(name, text) for text in found]
-    given[name] = how
-    return sum(values, ()) if isinstance(values[0], tuple) else values[-1]
 
 
 def _settled(configs: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ rememberer_nb.errors.ConfigError: n_step must be a whole number of at least 1 or
 
 from __future__ import annotations
 
-import numbers
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -32,8 +32,8 @@ class Rule:
     Parameters
     ----------
     allowed : in words, after "must be".
-    is_fine : the check.
-    read : makes a value of a text of the command line; `ValueError` if that cannot be.
+    is_fine : the check; a value that it cannot look at is not allowed either.
+    read : makes a value of a text; `ValueError` if that cannot be.
     metavar : stands for a value in the help.
     none : the words for None, where that is allowed.
     """
@@ -50,8 +50,10 @@ class Rule:
 
     def check(self, where: str, value: Any) -> None:
         """Raise `ConfigError` if a value is not allowed; `where` names the setting."""
-        if not self.is_fine(value):
-            raise ConfigError(f"{where} must be {self.allowed}, got {shown(value)}")
+        with suppress(TypeError, ValueError, OverflowError):
+            if self.is_fine(value):
+                return
+        raise ConfigError(f"{where} must be {self.allowed}, got {shown(value)}")
 
     def from_text(self, text: str) -> Any:
         """The value that a text means; what cannot be read stays a text, for `check` to refuse.
@@ -82,20 +84,20 @@ class Rule:
 def whole(least: int, most: int | None = None) -> Rule:
     """A whole number."""
     end = f"of at least {least}" if most is None else f"from {least} to {most}"
+    top = math.inf if most is None else most
+    return Rule(
+        f"a whole number {end}",
+        lambda value: type(value) is int and least <= value <= top,
+        int,
+        "N",
+    )
 
-    def is_fine(value: Any) -> bool:
-        is_whole = isinstance(value, int) and not isinstance(value, bool)
-        return is_whole and least <= value and (most is None or value <= most)
 
-    return Rule(f"a whole number {end}", is_fine, int, "N")
-
-
-def number(allowed: str, is_fine: Callable[[Any], bool]) -> Rule:
-    """A real number."""
+def number(allowed: str, is_fine: Callable[[Any], bool] = lambda _: True) -> Rule:
+    """A finite real number; `True` is none."""
 
     def is_right(value: Any) -> bool:
-        is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-        return is_real and is_fine(value)
+        return not isinstance(value, bool) and math.isfinite(value) and is_fine(value)
 
     return Rule(allowed, is_right, float, "N")
 
@@ -155,14 +157,11 @@ def seed_range(text: str) -> range:
     return seeds
 
 
-def _names_seeds(value: Any) -> bool:
-    try:
-        return isinstance(value, str) and bool(seed_range(value))
-    except ValueError:
-        return False
-
-
-seeds_text = Rule(f"'N' or 'A:B' (half-open), at most {MAX_SEEDS} seeds", _names_seeds, metavar="N")
+seeds_text = Rule(
+    f"'N' or 'A:B' (half-open), at most {MAX_SEEDS} seeds",
+    lambda value: isinstance(value, str) and bool(seed_range(value)),
+    metavar="N",
+)
 
 
 def setting(

@@ -15,7 +15,6 @@ rememberer_nb.errors.ConfigError: RlemConfig.gamma must be in [0, 1], got 2
 
 from __future__ import annotations
 
-import math
 from typing import Any, TypeVar
 
 import attrs
@@ -41,8 +40,7 @@ from rememberer_nb.errors import ConfigError
 Config = TypeVar("Config")
 _rate = number("in (0, 1]", lambda value: 0 < value <= 1)
 _heat = number("in [0, 2]", lambda value: 0 <= value <= 2)
-_bonus = number("at least 0", lambda value: 0 <= value < math.inf)
-_finite = number("finite", math.isfinite)
+_finite = number("finite")
 _eviction = one_of("redundancy", "least_visited", "oldest")
 
 # Value, rule, unit, source; meaning, option. A setting stands on two lines at most.
@@ -135,7 +133,7 @@ class ExemplarConfig:
     synthetic_value: str = setting("none", one_of("none", "zero", "random"), "name", "ours",
         "'none' (not tried), 'zero' or 'random' (published code)", needs=("use_synthetic", True))
     max_tokens: int = setting(1500, whole(1), "tokens", "ours", "an exemplar above this is skipped")
-    exploration: float = setting(0.0, _bonus, "reward", "paper",
+    exploration: float = setting(0.0, not_negative, "reward", "paper",
         "bonus of what was tried less (UCB1: Auer et al., 2002)", "--exploration")
 
 

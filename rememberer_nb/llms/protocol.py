@@ -94,6 +94,6 @@ def make_llm(
     config = config or LLMConfig()
     if name not in _FACTORIES:
         known = ", ".join(sorted(_FACTORIES))
-        raise ConfigError(f"no LLM is named {name!r}; known: {known}")
+        raise ConfigError(f"no LLM is named {name!r:.80}; known: {known}")
     known_profile = get_profile(profile) if isinstance(profile, str) else profile
     return _FACTORIES[name](detail, known_profile, config, offline or OfflineConfig())

@@ -188,7 +188,7 @@ def build_agent(
     if name == "random":
         return RandomAgent(profile)
     if name not in AGENTS:
-        raise ConfigError(f"no agent is named {name!r}; known: {', '.join(AGENTS)}")
+        raise ConfigError(f"no agent is named {name!r:.80}; known: {', '.join(AGENTS)}")
     llm = llm or build_llm(env, settings)
     if name == "rememberer":
         held = build_memory(settings) if memory is None else memory

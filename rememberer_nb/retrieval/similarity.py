@@ -177,7 +177,7 @@ def make_similarity(name: str) -> Similarity:
 
         return MixedSimilarity([_weighted(part, name) for part in parts], name=name)
     known = ", ".join(sorted([*_FACTORIES, *(f"{family}:..." for family in _FAMILIES)]))
-    raise ConfigError(f"no similarity is named {name!r}; known: {known}")
+    raise ConfigError(f"no similarity is named {name!r:.80}; known: {known}")
 
 
 def _weighted(part: str, name: str) -> tuple[float, Similarity]:

@@ -54,12 +54,12 @@ def run_comparison(
     Finished seeds are kept in comparison.jsonl in the folder: with the same comparison it goes on
     from there. Its settings are written to config.toml, for ``compare --config``.
     """
-    configs, seeds = comparison.settings.configs(), comparison.seeds
-    run = replace(configs["run"], seeds=f"{seeds[0]}:{seeds[-1] + 1}")
-    write_text(folder / "config.toml", to_toml({**configs, "run": run}))
     results = compare(
         comparison, path=folder / "comparison.jsonl", n_jobs=n_jobs, is_shown=is_shown
     )
+    configs, seeds = comparison.settings.configs(), comparison.seeds
+    run = replace(configs["run"], seeds=f"{seeds[0]}:{seeds[-1] + 1}")
+    write_text(folder / "config.toml", to_toml({**configs, "run": run}))
     numbers = comparison_numbers(results)
     return numbers, comparison_text(numbers, comparison)
 

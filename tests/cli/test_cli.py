@@ -356,6 +356,14 @@ def test_wrong_calls_exit_with_2(capsys, arguments: list[str]) -> None:
     assert stop.value.code == 2
 
 
+def test_a_wrong_argument_is_repeated_on_one_line(capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--moon=\nrememberer-nb: all is well\x1b[2J"])
+    assert capsys.readouterr().err.endswith(
+        "unrecognized arguments: --moon=\\nrememberer-nb: all is well\\u001b[2J\n"
+    )
+
+
 def test_a_file_that_is_no_memory_is_kept(capsys, tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("my notes, dear to me")

@@ -61,9 +61,11 @@ def test_what_goes_over_what(file: str) -> None:
     }
 
 
-def test_an_option_given_again_replaces_but_texts_add_up() -> None:
-    found = chosen("--gamma", "0.5", "--gamma=0.9", "--stop", "A", "--stop", "B").configs
-    assert (found["rlem"].gamma, found["llm"].stop) == (0.9, ("A", "B"))
+def test_what_is_given_again_replaces_but_texts_add_up(file: str) -> None:
+    found = chosen("--gamma", "0.5", "--gamma=0.9", *sets("rlem.n_step=1", "rlem.n_step=2")).configs
+    assert (found["rlem"].gamma, found["rlem"].n_step) == (0.9, 2)
+    for texts in (["--stop", "B", "--stop", "C"], sets("llm.stop=B", "llm.stop=C")):
+        assert chosen("--config", file, *texts).configs["llm"].stop == ("B", "C")
 
 
 def test_every_setting_can_be_set_to_its_default() -> None:
@@ -80,9 +82,12 @@ def test_every_setting_can_be_set_to_its_default() -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["--gamma", "0.9", *sets("rlem.gamma=0.9")], "rlem.gamma is given twice: by --set rlem"),
-        (sets("rlem.gamma=0.9", "rlem.gamma=0.5"), "rlem.gamma is given twice: by --set rlem.ga"),
-        (["--seeds", "0:2", *sets("run.seeds=1")], "twice: by --set run.seeds and by --seeds"),
+        (
+            ["--gamma", "0.9", *sets("rlem.gamma=0.9")],
+            "rlem.gamma is given twice: by --gamma and by --set rlem.gamma",
+        ),
+        (["--seeds", "0:2", *sets("run.seeds=1")], "twice: by --seeds and by --set run.seeds"),
+        (["--seeds", "0:2", "--seed", "1"], "run.seeds is given twice: by --seeds and by --seed"),
         (sets("rlem.gama=0.9"), "there is no setting rlem.gama; did you mean rlem.gamma?"),
         (sets("rlem.gamma=big"), "rlem.gamma must be in [0, 1], got 'big'"),
         (sets("rlem.gamma"), "--set needs STAGE.NAME=VALUE"),
@@ -220,7 +225,7 @@ def test_double_q_learning_from_end_to_end(capsys, tmp_path: Path) -> None:
         (*TRAIN, "--gamma", "0.9", "--n-step", "all", "--seeds", "3:5", "--initial", "empty"),
         (*TRAIN, "--env", "wikihow", "--tasks", "S0", "--epochs", "1", "--llm", "offline:able"),
         ("evaluate", "--tasks", "500,503", "--agent", "fixed_exemplars", "--n-exemplars", "1"),
-        ("evaluate", "--tasks", "500:502", *sets("offline.temperature=1", "exemplar.margin=inf")),
+        ("evaluate", "--tasks", "500:502", *sets("offline.temperature=1", "exemplar.margin=1e300")),
     ],
 )
 def test_the_config_of_a_run_gives_the_same_run(

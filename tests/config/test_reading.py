@@ -119,7 +119,7 @@ def test_what_is_written_says_all(file) -> None:
 
 @given(
     gamma=st.floats(0, 1),
-    margin=st.floats(0, allow_nan=False),
+    margin=st.floats(0, allow_infinity=False),
     n_step=st.none() | st.integers(1),
     stop=st.lists(st.text()).map(tuple),
     model=st.text(),

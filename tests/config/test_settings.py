@@ -94,6 +94,8 @@ def test_defaults_of_the_design() -> None:
         (RlemConfig, "double", 1),
         (RlemConfig, "initial_q", math.inf),
         (ExemplarConfig, "exploration", math.inf),
+        (ExemplarConfig, "margin", math.inf),
+        (LLMConfig, "timeout_s", math.inf),
         (LLMConfig, "stop", ["END"]),
         (LLMConfig, "seed", True),
         (RunConfig, "env", None),
