@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -49,44 +49,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 @dataclass(slots=True)
-class _Run:
-    """Episodes by seed, and what stopped the run before its time."""
-
-    tasks: Sequence[int]
-    by_seed: dict[int, list[Any]] = field(default_factory=dict)
-    stop: BaseException | None = None
-
-    def go(self, seed: int, loop: Callable[..., list[Any]], *parts: Any, **settings: Any) -> None:
-        """`loop(*parts, tasks, seed=..., **settings)`; a stop leaves what is finished."""
-        done: list[Any] = []
-        try:
-            done = loop(*parts, self.tasks, seed=seed, on_episode=done.append, **settings)
-        except (LLMStopError, KeyboardInterrupt) as error:
-            if not done and not self.by_seed:
-                raise
-            self.stop = error
-            done.sort(key=lambda e: (e.epoch, self.tasks.index(e.task.number)))
-        if done:
-            self.by_seed[seed] = done
-
-    @property
-    def episodes(self) -> list[Any]:
-        """All of them."""
-        return [episode for episodes in self.by_seed.values() for episode in episodes]
-
-    def stopped(self, n_planned: int) -> dict[str, Any]:
-        """What a report says of a stop; nothing without one."""
-        if self.stop is None:
-            return {}
-        name = getattr(self.stop, "name", "interrupted")
-        why = str(self.stop) or "interrupted"
-        unfinished = n_planned - len(self.episodes)
-        return {"stopped": {"name": name, "why": why, "n_unfinished": unfinished}}
-
-
-@dataclass(frozen=True, slots=True)
 class _Call:
-    """What a call asks for, checked, and the environment that it needs."""
+    """What a call asks for, checked; its episodes by seed, and what stopped it before its time."""
 
     args: argparse.Namespace
     chosen: Chosen
@@ -94,6 +58,8 @@ class _Call:
     env: Any
     tasks: tuple[int, ...]
     is_training: bool
+    by_seed: dict[int, list[Any]] = field(default_factory=dict)
+    stop: BaseException | None = None
 
     @classmethod
     def of(cls, args: argparse.Namespace, *, is_training: bool) -> _Call:
@@ -158,12 +124,41 @@ class _Call:
             say(f"estimate: {self.estimated(agent).describe()}", sys.stderr)
         return agent
 
-    def slots(self) -> Any:
-        """How many episodes are run at once."""
+    def go(self, seed: int, loop: Callable[..., list[Any]], agent: Any, **more: Any) -> None:
+        """Run the loop for a seed; a stop leaves what is finished."""
         from rememberer_nb.loop.build import build_env
         from rememberer_nb.loop.parallel import Slots
+        from rememberer_nb.loop.rollout import Progress
 
-        return Slots(self.args.concurrency, lambda: build_env(self.settings))
+        slots = Slots(self.args.concurrency, lambda: build_env(self.settings))
+        done: list[Any] = []
+        try:
+            done = loop(
+                self.env, agent, self.tasks, seed=seed, progress=Progress(),
+                on_episode=done.append, slots=slots, **more,
+            )  # fmt: skip
+        except (LLMStopError, KeyboardInterrupt) as error:
+            if not done and not self.by_seed:
+                raise
+            self.stop = error
+            done.sort(key=lambda e: (e.epoch, self.tasks.index(e.task.number)))
+        if done:
+            self.by_seed[seed] = done
+
+    @property
+    def episodes(self) -> list[Any]:
+        """All of them."""
+        return [episode for episodes in self.by_seed.values() for episode in episodes]
+
+    def stopped(self) -> dict[str, Any]:
+        """What a report says of a stop; nothing without one."""
+        if self.stop is None:
+            return {}
+        name = getattr(self.stop, "name", "interrupted")
+        why = str(self.stop) or "interrupted"
+        n_planned = len(self.tasks) * len(self.seeds) * self.n_repeats
+        n_unfinished = n_planned - len(self.episodes)
+        return {"stopped": {"name": name, "why": why, "n_unfinished": n_unfinished}}
 
     def estimated(self, agent: Any) -> Any:
         """What the run may cost."""
@@ -195,37 +190,34 @@ def train_agent(args: argparse.Namespace) -> dict[str, Any]:
     """Train, and report on the training tasks."""
     from rememberer_nb.experiments.comparison import epoch_rows
     from rememberer_nb.loop.build import build_memory
-    from rememberer_nb.loop.rollout import Progress, train
+    from rememberer_nb.loop.rollout import train
 
-    call = _Call.of(args, is_training=True)
-    run, n_records = _Run(call.tasks), []
+    call, n_records = _Call.of(args, is_training=True), []
     if args.estimate:
         # The first training makes the file: what it will start from is what it would cost.
         return _estimate(call, args.memory if args.memory and args.memory.exists() else None)
     with call.open_llm() as llm:
         for seed in call.seeds:
             with build_memory(call.settings, args.memory) as memory:
-                agent = call.agent(memory, seed, llm)
-                run.go(seed, train, call.env, agent, config=call.settings.rollout,
-                       progress=Progress(), slots=call.slots(), resume=args.resume,
-                       parameters=call.noted(memory))  # fmt: skip
+                agent, noted = call.agent(memory, seed, llm), call.noted(memory)
+                more = {"config": call.settings.rollout, "parameters": noted}
+                call.go(seed, train, agent, resume=args.resume, **more)
                 n_records.append(len(memory))
-            if run.stop is not None:
+            if call.stop is not None:
                 break
-    result = _report(call, run)
-    rows = epoch_rows(run.episodes)
+    result = _report(call)
+    rows = epoch_rows(call.episodes)
     result["epochs"] = [{key: row[key] for key in ("success_rate", "mean_reward")} for row in rows]
     result["n_records"] = n_records[0] if len(n_records) == 1 else n_records
-    return _save(call, result, run.episodes)
+    return _save(call, result)
 
 
 def evaluate_agent(args: argparse.Namespace) -> dict[str, Any]:
     """Evaluate with the memory frozen, and report."""
     from rememberer_nb.loop.build import build_memory
-    from rememberer_nb.loop.rollout import Progress, evaluate
+    from rememberer_nb.loop.rollout import evaluate
 
     call = _Call.of(args, is_training=False)
-    run = _Run(call.tasks)
     if args.estimate:
         return _estimate(call, args.memory)
     with (
@@ -233,11 +225,10 @@ def evaluate_agent(args: argparse.Namespace) -> dict[str, Any]:
         call.open_llm() as llm,
     ):
         for seed in call.seeds:
-            agent = call.agent(memory, seed, llm)
-            run.go(seed, evaluate, call.env, agent, progress=Progress(), slots=call.slots())
-            if run.stop is not None:
+            call.go(seed, evaluate, call.agent(memory, seed, llm))
+            if call.stop is not None:
                 break
-    return _save(call, _report(call, run), run.episodes)
+    return _save(call, _report(call))
 
 
 def _estimate(call: _Call, path: Path | None) -> dict[str, Any]:
@@ -253,33 +244,31 @@ def _estimate(call: _Call, path: Path | None) -> dict[str, Any]:
     return {**call.head(), "estimate": dataclasses.asdict(found), "text": found.describe()}
 
 
-def _report(call: _Call, run: _Run) -> dict[str, Any]:
+def _report(call: _Call) -> dict[str, Any]:
     from rememberer_nb.analysis.metrics import episode_metrics, intervals
     from rememberer_nb.loop.costs import llm_totals
 
     return {
         **call.head(),
-        "seeds": list(run.by_seed),
-        **episode_metrics(run.episodes),
-        **llm_totals(run.episodes, call.settings.llm_config),
-        **run.stopped(len(call.tasks) * len(call.seeds) * call.n_repeats),
-        "ci95": intervals(run.by_seed),
+        "seeds": list(call.by_seed),
+        **episode_metrics(call.episodes),
+        **llm_totals(call.episodes, call.settings.llm_config),
+        **call.stopped(),
+        "ci95": intervals(call.by_seed),
     }
 
 
-def _save(call: _Call, result: dict[str, Any], episodes: Sequence[Any]) -> dict[str, Any]:
+def _save(call: _Call, result: dict[str, Any]) -> dict[str, Any]:
     """The result, and how to save it: the command line prints it first."""
-    if not call.args.out:
-        return result
-    return {**result, "save": partial(_write, call, result, episodes)}
+    return {**result, "save": partial(_write, call, result)} if call.args.out else result
 
 
-def _write(call: _Call, result: dict[str, Any], episodes: Sequence[Any]) -> None:
+def _write(call: _Call, result: dict[str, Any]) -> None:
     from rememberer_nb.elements import to_data
 
     folder, configs = call.args.out, call.chosen.configs
     with whole_file(folder / "episodes.jsonl") as file:
-        for episode in episodes:
+        for episode in call.episodes:
             file.write(json.dumps(to_data(episode)) + "\n")
     write_text(
         folder / "metrics.json", json.dumps({**result, "config": to_data(configs)}, indent=1)
