@@ -15,6 +15,7 @@ rememberer_nb.errors.ConfigError: RlemConfig.gamma must be in [0, 1], got 2
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, TypeVar
 
 import attrs
@@ -252,14 +253,18 @@ STAGES: dict[str, type] = {
 }
 
 
-def replace(config: Config, **changes: Any) -> Config:
-    """A changed copy; an unknown name raises `ConfigError` with the names there are."""
-    known = [field.name for field in attrs.fields(type(config))]  # type: ignore[arg-type]
+def replace(value: Config, **changes: Any) -> Config:
+    """A changed copy of a config, or of any other frozen value of this package.
+
+    An unknown name raises `ConfigError` with the names there are.
+    """
+    cls: Any = type(value)
+    is_config = attrs.has(cls)
+    known = [field.name for field in (attrs if is_config else dataclasses).fields(cls)]
     for name in changes:
         if name not in known:
-            owner = type(config).__name__
-            raise ConfigError(f"{owner} has no setting {name!r}; it has {', '.join(known)}")
-    return attrs.evolve(config, **changes)  # type: ignore[misc]
+            raise ConfigError(f"{cls.__name__} has no setting {name!r}; it has {', '.join(known)}")
+    return (attrs.evolve if is_config else dataclasses.replace)(value, **changes)  # type: ignore
 
 
 def describe(config: Any) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from rememberer_nb.config import (
     replace,
 )
 from rememberer_nb.config import settings as config
-from rememberer_nb.elements import from_data, to_data
+from rememberer_nb.elements import Advice, from_data, to_data
 from rememberer_nb.errors import ConfigError, DataError
 
 CONFIGS = [
@@ -188,6 +188,12 @@ def test_money_by_hand() -> None:
     prices = LLMConfig(input_price=2.0, output_price=8.0, budget_money=1.0)
     assert prices.money(500_000, 250_000) == 3.0
     assert LLMConfig(input_price=2.0).money(500_000, 250_000) is None
+
+
+def test_replace_takes_the_other_values_too() -> None:
+    assert replace(Advice("a", 0.5), rationale="why") == Advice("a", 0.5, "why")
+    with pytest.raises(ConfigError, match="Advice has no setting 'reason'; it has action, "):
+        replace(Advice("a"), reason="why")
 
 
 def test_replace_makes_a_copy() -> None:

@@ -9,11 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import attrs
-
 from rememberer_nb.config import OfflineConfig
 from rememberer_nb.config.identity import fingerprint
-from rememberer_nb.elements import Prompt, Reply
+from rememberer_nb.elements import Prompt, Reply, to_data
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.llms.offline.beliefs import (
     Advised,
@@ -137,7 +135,7 @@ class OfflineLLM:
             "version": VERSION,
             "environment": self.profile_name,
             "full_mark": self.full_mark,
-            **attrs.asdict(self.config),
+            **to_data(self.config),
             "likeness": dataclasses.asdict(self.likeness),
             "beliefs": fingerprint(table),
         }
