@@ -65,7 +65,7 @@ def _add_option(group: Any, name: str) -> None:
     known = SETTINGS[name]
     default = getattr(STAGES[name.partition(".")[0]](), name.partition(".")[2])
     shown = NONE if default in (None, ()) else default
-    text = f"{known['meaning']} ({shown}) [{known['unit']}; {known['source']}]"
+    text = f"{known['meaning']} ({shown}) [{known['unit']}; {known['source']}]".replace("%", "%%")
     _add(group, known["option"].split(), name, metavar=known["rule"].metavar, help=text)
 
 
