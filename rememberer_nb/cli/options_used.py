@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rememberer_nb.cli.settings import Chosen, own_option
+from rememberer_nb.cli.settings import Chosen
 from rememberer_nb.config.reading import SETTINGS
 from rememberer_nb.errors import ConfigError
 
@@ -98,7 +98,7 @@ def _check_beside(chosen: Chosen, name: str) -> None:
     stage = name.partition(".")[0]
     value = getattr(chosen.configs[stage], other) if other else wanted
     if value is None if wanted is ... else value != wanted:
-        beside = own_option(f"{stage}.{other}")
+        beside = SETTINGS[f"{stage}.{other}"]["option"] or f"--set {stage}.{other}"
         if wanted is not ...:
             beside += ("=" if beside.startswith("--set") else " ") + str(wanted).lower()
         refuse(chosen.given, lambda each: each == name, f"without {beside}")

@@ -107,15 +107,6 @@ def choose(args: argparse.Namespace, defaults: Mapping[str, Any] | None = None) 
     return Chosen(_settled(make_configs(values), given), given)
 
 
-def own_option(name: str) -> str:
-    """A setting's own option, else the way to set it.
-
-    >>> own_option("rlem.gamma"), own_option("rlem.double")
-    ('--gamma', '--set rlem.double')
-    """
-    return (SETTINGS[name]["option"] or f"--set {name}").split(" --")[0]
-
-
 def _settled(configs: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
     """With the LLM's name and the settings that say the same agreeing."""
     run, offline, model = configs["run"], configs["offline"], configs["llm"].model
