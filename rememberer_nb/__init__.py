@@ -35,7 +35,7 @@ _HOME = {
     ),
     "config": (
         "CapacityConfig", "ExemplarConfig", "LLMConfig", "OfflineConfig", "PromptConfig",
-        "RetrievalConfig", "RlemConfig", "RolloutConfig", "describe", "replace",
+        "RetrievalConfig", "RlemConfig", "RolloutConfig", "RunConfig", "describe", "replace",
     ),
     "retrieval": ("JaccardSimilarity", "Similarity", "TfidfSimilarity", "register_similarity"),
     "memory": ("ExperienceMemory",),

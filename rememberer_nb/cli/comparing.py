@@ -4,62 +4,90 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rememberer_nb.cli.options_used import check_agent, refuse
+from rememberer_nb.cli.settings import Chosen, add_settings, choose
+from rememberer_nb.config import checked_count, replace
+from rememberer_nb.config.fields import MAX_SEEDS, seed_range
+from rememberer_nb.errors import ConfigError
 from rememberer_nb.system.places import claimed_folder, write_text
+
+
+def _is_compared(name: str) -> bool:
+    return not name.startswith("llm.") and name not in ("run.agent", "run.tasks")
 
 
 def add_compare_commands(add: Callable[..., argparse.ArgumentParser], commands: Any) -> None:
     """Add it; `add` makes a command with the common options."""
     parser = add(commands, "compare", compare_agents, "all agents and controls, over seeds")
-    parser.add_argument("--env", default="webshop", help="webshop or wikihow (webshop)")
     parser.add_argument(
         "--stand-in-sweep",
         action="store_true",
         help="instead: Rememberer with other settings of the stand-in, one blind to values among "
         "them, on development tasks",
     )
-    parser.add_argument("--n-seeds", type=int, default=12, help="seeds 0 to N-1 (12)")
-    parser.add_argument("--jobs", type=int, default=2, help="processes (2)")
+    parser.add_argument("--n-seeds", type=int, metavar="N", help="seeds 0 to N-1 (12)")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes (2)")
     parser.add_argument(
         "--out", type=Path, help="folder for table, numbers, figures; finished seeds are kept there"
     )
     parser.set_defaults(place=claimed_folder)
+    add_settings(parser, _is_compared)
 
 
 def compare_agents(args: argparse.Namespace) -> dict[str, Any]:
-    """Three epochs on S0, then the test tasks, every condition with the same seeds."""
-    if args.stand_in_sweep:
-        return _sweep_stand_in(args)
-    from functools import partial
-
+    """Epochs on S0, then the test tasks, every condition with the same seeds."""
     from rememberer_nb.experiments.comparison import compare
+    from rememberer_nb.loop.build import Settings
     from rememberer_nb.teaching.report import (
         comparison_numbers,
+        comparison_of,
         comparison_text,
-        default_comparison,
         run_comparison,
         write_comparison,
     )
 
-    comparison = default_comparison(args.n_seeds, args.env)
+    configs = _chosen(args).configs
+    run = configs["run"]
+    if args.stand_in_sweep:
+        return _sweep_stand_in(args, run)
+    comparison = comparison_of(Settings.of(configs), tuple(seed_range(run.seeds)))
     if args.out:
         numbers, text = run_comparison(args.out, comparison, n_jobs=args.jobs)
     else:
         numbers = comparison_numbers(compare(comparison, n_jobs=args.jobs))
         text = comparison_text(numbers, comparison)
     save = {"save": partial(write_comparison, args.out, numbers, text)} if args.out else {}
-    return {"env": args.env, "n_seeds": args.n_seeds, **numbers, "text": text, **save}
+    return {"env": run.env, "n_seeds": len(comparison.seeds), **numbers, "text": text, **save}
 
 
-def _sweep_stand_in(args: argparse.Namespace) -> dict[str, Any]:
-    from functools import partial
+def _chosen(args: argparse.Namespace) -> Chosen:
+    if args.n_seeds is not None:
+        seeds = f"0:{checked_count('--n-seeds', args.n_seeds, 1, MAX_SEEDS)}"
+        args.noted = [*getattr(args, "noted", []), ("--n-seeds", "run.seeds", seeds)]
+    chosen = choose(args, {"run.seeds": "0:12"})
+    run = replace(chosen.configs["run"], agent="rememberer")
+    if run.llm.partition(":")[0] != "offline":
+        raise ConfigError(f"compare asks the offline stand-in alone, not {run.llm}")
+    refuse(
+        chosen.given,
+        lambda name: not _is_compared(name),
+        "compare runs all agents on fixed tasks, and asks no server",
+    )
+    chosen = Chosen({**chosen.configs, "run": run}, chosen.given)
+    check_agent(chosen, chosen.given, is_training=True)
+    return chosen
 
+
+def _sweep_stand_in(args: argparse.Namespace, run: Any) -> dict[str, Any]:
     from rememberer_nb.experiments.stand_in import Sweep, sweep_report
 
-    table, text = sweep_report(Sweep(args.env, args.n_seeds), n_jobs=args.jobs)
+    n_seeds = len(seed_range(run.seeds))
+    table, text = sweep_report(Sweep(run.env, n_seeds), n_jobs=args.jobs)
     save = {}
     if args.out:
         save = {"save": partial(write_text, args.out / "stand_in.txt", f"{text}\n")}
-    return {"env": args.env, "n_seeds": args.n_seeds, "differences": table, "text": text, **save}
+    return {"env": run.env, "n_seeds": n_seeds, "differences": table, "text": text, **save}

@@ -4,86 +4,137 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import functools
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rememberer_nb.cli.llm_options import add_llm_options, llm_config, llm_spec, recorded_spec
-from rememberer_nb.cli.memory_options import add_memory_options, memory_settings
-from rememberer_nb.cli.options_used import check_used, note_given
+from rememberer_nb.cli.options_used import check_used, is_for_training
+from rememberer_nb.cli.settings import Chosen, add_settings, choose
+from rememberer_nb.config.fields import seed_range
+from rememberer_nb.config.reading import to_toml
 from rememberer_nb.errors import ConfigError, LLMStopError
 from rememberer_nb.system.places import claimed_folder, whole_file, write_text
 from rememberer_nb.system.printable import say
-
-_MAX_SEEDS = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Seeds:
-    """One seed, or a half-open range."""
-
-    values: tuple[int, ...]
-
-    @classmethod
-    def parse(cls, text: str) -> Seeds:
-        """From "3" or "0:12"."""
-        low, colon, high = text.partition(":")
-        try:
-            first = int(low)
-            last = int(high) - 1 if colon else first
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(f"expected N or A:B, got {text!r:.80}") from error
-        if not 0 <= first <= last:
-            raise argparse.ArgumentTypeError(f"expected seeds of at least 0, got {text!r:.80}")
-        if last - first >= _MAX_SEEDS:
-            raise argparse.ArgumentTypeError(
-                f"expected {_MAX_SEEDS} seeds at most, got {text!r:.80}"
-            )
-        return cls(tuple(range(first, last + 1)))
 
 
 def add_loop_commands(add: Callable[..., argparse.ArgumentParser], commands: Any) -> None:
     """Add both; `add` makes a command with the common options."""
     parser = add(commands, "train", train_agent, "learn on training tasks")
-    _add_loop_options(parser, default_tasks="S0")
-    parser.add_argument("--epochs", type=int, default=3, help="passes over the tasks (3)")
-    parser.add_argument("--gamma", type=float, default=1.0, help="γ, discount in [0, 1] (1)")
-    parser.add_argument("--n-step", type=_n_step, default=5, help="n, or 'all' (5)")
-    parser.add_argument(
-        "--batch-size", type=int, metavar="N", help="collect N episodes, then learn (every step)"
-    )
+    _add_options(parser)
     parser.add_argument(
         "--resume", action="store_true", help="go on with the run that --memory holds, if any"
     )
-    add_memory_options(parser, is_training=True)
+    add_settings(parser)
     parser = add(commands, "evaluate", evaluate_agent, "run test tasks with the memory frozen")
-    _add_loop_options(parser, default_tasks="test")
-    add_memory_options(parser, is_training=False)
+    _add_options(parser)
+    add_settings(parser, lambda name: not is_for_training(name))
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--memory", type=Path, help="memory file (default: RAM)")
+    parser.add_argument(
+        "--out", type=Path, help="folder for episodes.jsonl, metrics.json and config.toml"
+    )
+    parser.add_argument("--concurrency", type=int, default=1, metavar="N", help="episodes at once")
+    parser.add_argument(
+        "--record", type=Path, metavar="FILE", help="keep every call; goes on where FILE ends"
+    )
+    parser.add_argument("--estimate", action="store_true", help="only say what the run would cost")
+    parser.set_defaults(place=claimed_folder)
 
 
 @dataclass(slots=True)
-class _Run:
-    """Episodes by seed, and what stopped the run before its time."""
+class _Call:
+    """What a call asks for, checked; its episodes by seed, and what stopped it before its time."""
 
-    tasks: Sequence[int]
+    args: argparse.Namespace
+    chosen: Chosen
+    settings: Any
+    env: Any
+    tasks: tuple[int, ...]
+    is_training: bool
     by_seed: dict[int, list[Any]] = field(default_factory=dict)
     stop: BaseException | None = None
 
-    def go(
-        self, seed: int, loop: Callable[..., list[Any]], slots: Any, *parts: Any, **settings: Any
-    ) -> None:
-        """`loop(*parts, tasks, seed=..., **settings)`; a stop leaves what is finished."""
+    @classmethod
+    def of(cls, args: argparse.Namespace, *, is_training: bool) -> _Call:
+        """Read and check it."""
+        from rememberer_nb.envs.tasks import task_numbers
+        from rememberer_nb.loop.build import Settings, build_env
+
+        chosen = choose(args)
+        check_used(chosen, args, is_training=is_training)
+        run = chosen.configs["run"]
+        if is_training and args.memory and len(seed_range(run.seeds)) > 1:
+            raise ConfigError("--memory holds one memory: give one seed, or leave it out")
+        if is_training and args.resume and not args.memory:
+            raise ConfigError("--resume needs --memory: the file of the run")
+        settings = Settings.of(chosen.configs)
+        if args.record is not None:
+            if run.llm.startswith(("record:", "replay:")):
+                raise ConfigError(f"--record keeps the calls of another LLM, not of {run.llm}")
+            settings = dataclasses.replace(settings, llm=f"record:{args.record}:{run.llm}")
+        env = build_env(settings)
+        spec = ("S0" if is_training else "test") if run.tasks is None else run.tasks
+        tasks = task_numbers(spec, len(env.unwrapped.tasks), run.env)
+        return cls(args, chosen, settings, env, tasks, is_training)
+
+    @property
+    def run(self) -> Any:
+        """The stage "run"."""
+        return self.chosen.configs["run"]
+
+    @property
+    def seeds(self) -> range:
+        """The seeds to run."""
+        return seed_range(self.run.seeds)
+
+    @property
+    def n_repeats(self) -> int:
+        """How often each task is run with a seed."""
+        return self.settings.rollout.n_epochs if self.is_training else 1
+
+    @contextmanager
+    def open_llm(self) -> Iterator[Any]:
+        """One LLM for all seeds, so that they share its budget; None if the agent asks none."""
+        from rememberer_nb.llms import close
+        from rememberer_nb.loop.build import build_llm
+
+        llm = None if self.run.agent == "random" else build_llm(self.env, self.settings)
+        try:
+            yield llm
+        finally:
+            if llm is not None:
+                close(llm)
+
+    def agent(self, memory: Any, seed: int, llm: Any) -> Any:
+        """The agent for a seed; with the first, what a run with a real LLM may cost is said."""
+        from rememberer_nb.loop.build import build_agent
+
+        agent = build_agent(
+            self.run.agent, self.env, self.settings, memory=memory, seed=seed, llm=llm
+        )
+        is_real = llm is not None and not self.run.llm.startswith(("offline", "replay:"))
+        if seed == self.seeds[0] and is_real:
+            say(f"estimate: {self.estimated(agent).describe()}", sys.stderr)
+        return agent
+
+    def go(self, seed: int, loop: Callable[..., list[Any]], agent: Any, **more: Any) -> None:
+        """Run the loop for a seed; a stop leaves what is finished."""
+        from rememberer_nb.loop.build import build_env
+        from rememberer_nb.loop.parallel import Slots
         from rememberer_nb.loop.training import Conduct
 
+        slots = Slots(self.args.concurrency, lambda: build_env(self.settings))
         done: list[Any] = []
         conduct = Conduct(is_shown=True, slots=slots, on_episode=done.append)
         try:
-            done = loop(*parts, self.tasks, seed=seed, conduct=conduct, **settings)
+            done = loop(self.env, agent, self.tasks, seed=seed, conduct=conduct, **more)
         except (LLMStopError, KeyboardInterrupt) as error:
             if not done and not self.by_seed:
                 raise
@@ -97,260 +148,127 @@ class _Run:
         """All of them."""
         return [episode for episodes in self.by_seed.values() for episode in episodes]
 
-    def stopped(self, n_planned: int) -> dict[str, Any]:
+    def stopped(self) -> dict[str, Any]:
         """What a report says of a stop; nothing without one."""
         if self.stop is None:
             return {}
         name = getattr(self.stop, "name", "interrupted")
         why = str(self.stop) or "interrupted"
-        unfinished = n_planned - len(self.episodes)
-        return {"stopped": {"name": name, "why": why, "n_unfinished": unfinished}}
+        n_planned = len(self.tasks) * len(self.seeds) * self.n_repeats
+        n_unfinished = n_planned - len(self.episodes)
+        return {"stopped": {"name": name, "why": why, "n_unfinished": n_unfinished}}
+
+    def estimated(self, agent: Any) -> Any:
+        """What the run may cost."""
+        from rememberer_nb.loop.costs import estimate_run
+
+        return estimate_run(
+            self.env, agent, self.tasks, n_repeats=self.n_repeats * len(self.seeds),
+            config=self.settings.llm_config, rollout=self.settings.rollout,
+            prompt=self.settings.prompt,
+        )  # fmt: skip
+
+    def head(self) -> dict[str, Any]:
+        """What a report begins with."""
+        run = self.run
+        tasks, seeds = list(self.tasks), list(self.seeds)
+        return {"env": run.env, "agent": run.agent, "llm": run.llm, "tasks": tasks, "seeds": seeds}
+
+    def noted(self, memory: Any) -> dict[str, Any]:
+        """What a run's outcome depends on besides its agent and the names of env and tasks."""
+        from rememberer_nb.config.identity import fingerprint
+        from rememberer_nb.loop.build import initial_name
+
+        known = self.env.unwrapped.tasks
+        texts = fingerprint([known[number].text for number in self.tasks])
+        return {"initial": initial_name(self.settings, memory), "task_texts": texts}
 
 
 def train_agent(args: argparse.Namespace) -> dict[str, Any]:
     """Train, and report on the training tasks."""
     from rememberer_nb.experiments.comparison import epoch_rows
-    from rememberer_nb.loop.build import build_agent, build_env, build_memory
+    from rememberer_nb.loop.build import build_memory
     from rememberer_nb.loop.training import train
 
-    check_used(args, is_training=True)
-    settings, seeds = _settings(args), args.seeds.values
-    if args.memory and len(seeds) > 1:
-        raise ConfigError("--memory holds one memory: give one seed, or leave it out")
-    if args.resume and not args.memory:
-        raise ConfigError("--resume needs --memory: the file of the run")
-    env = build_env(settings)
-    run, n_records = _Run(_tasks(args, env, "S0")), []
+    call, n_records = _Call.of(args, is_training=True), []
     if args.estimate:
         # The first training makes the file: what it will start from is what it would cost.
-        path = args.memory if args.memory and args.memory.exists() else None
-        return _estimate(args, env, settings, run.tasks, path, n_repeats=args.epochs)
-    with _open_llm(args, env, settings) as llm:
-        for seed in seeds:
-            with build_memory(settings, args.memory) as memory:
-                agent = build_agent(args.agent, env, settings, memory=memory, seed=seed, llm=llm)
-                if seed == seeds[0]:
-                    _announce(args, env, agent, settings, run.tasks, args.epochs)
-                run.go(seed, train, _slots(args, settings), env, agent,
-                       config=settings.rollout, resume=args.resume,
-                       parameters=_noted(env, settings, run.tasks, memory))  # fmt: skip
+        return _estimate(call, args.memory if args.memory and args.memory.exists() else None)
+    with call.open_llm() as llm:
+        for seed in call.seeds:
+            with build_memory(call.settings, args.memory) as memory:
+                agent, noted = call.agent(memory, seed, llm), call.noted(memory)
+                more = {"config": call.settings.rollout, "parameters": noted}
+                call.go(seed, train, agent, resume=args.resume, **more)
                 n_records.append(len(memory))
-            if run.stop is not None:
+            if call.stop is not None:
                 break
-    result = _report(args, run, n_repeats=args.epochs)
-    rows = epoch_rows(run.episodes)
+    result = _report(call)
+    rows = epoch_rows(call.episodes)
     result["epochs"] = [{key: row[key] for key in ("success_rate", "mean_reward")} for row in rows]
     result["n_records"] = n_records[0] if len(n_records) == 1 else n_records
-    return _save(args, result, run.episodes)
+    return _save(call, result)
 
 
 def evaluate_agent(args: argparse.Namespace) -> dict[str, Any]:
     """Evaluate with the memory frozen, and report."""
-    from rememberer_nb.loop.build import build_agent, build_env, build_memory
+    from rememberer_nb.loop.build import build_memory
     from rememberer_nb.loop.training import evaluate
 
-    check_used(args, is_training=False)
-    settings = _settings(args)
-    env = build_env(settings)
-    run = _Run(_tasks(args, env, "test"))
+    call = _Call.of(args, is_training=False)
     if args.estimate:
-        return _estimate(args, env, settings, run.tasks, args.memory)
+        return _estimate(call, args.memory)
     with (
-        build_memory(settings, args.memory, read_only=bool(args.memory)) as memory,
-        _open_llm(args, env, settings) as llm,
+        build_memory(call.settings, args.memory, read_only=bool(args.memory)) as memory,
+        call.open_llm() as llm,
     ):
-        for seed in args.seeds.values:
-            agent = build_agent(args.agent, env, settings, memory=memory, seed=seed, llm=llm)
-            if seed == args.seeds.values[0]:
-                _announce(args, env, agent, settings, run.tasks)
-            run.go(seed, evaluate, _slots(args, settings), env, agent)
-            if run.stop is not None:
+        for seed in call.seeds:
+            call.go(seed, evaluate, call.agent(memory, seed, llm))
+            if call.stop is not None:
                 break
-    return _save(args, _report(args, run), run.episodes)
+    return _save(call, _report(call))
 
 
-def _settings(args: argparse.Namespace) -> Any:
-    from rememberer_nb.config import RolloutConfig
-    from rememberer_nb.loop.build import Settings
-
-    return Settings(
-        env=args.env,
-        llm=recorded_spec(args),
-        initial=args.initial,
-        **memory_settings(args),
-        rollout=RolloutConfig(
-            max_steps=args.max_steps,
-            n_epochs=getattr(args, "epochs", 3),
-            batch_size=getattr(args, "batch_size", None),
-        ),
-        llm_config=llm_config(args),
-    )
-
-
-def _noted(env: Any, settings: Any, tasks: Sequence[int], memory: Any) -> dict[str, Any]:
-    """What a run's outcome depends on besides its agent and the names of env and tasks."""
-    from rememberer_nb.config.identity import fingerprint
-    from rememberer_nb.loop.build import initial_name
-
-    known = env.unwrapped.tasks
-    texts = fingerprint([known[number].text for number in tasks])
-    return {"initial": initial_name(settings, memory), "task_texts": texts}
-
-
-def _tasks(args: argparse.Namespace, env: Any, default: str) -> tuple[int, ...]:
-    from rememberer_nb.envs.tasks import task_numbers
-
-    spec = default if args.tasks is None else args.tasks
-    return task_numbers(spec, len(env.unwrapped.tasks), args.env)
-
-
-@contextmanager
-def _open_llm(args: argparse.Namespace, env: Any, settings: Any) -> Iterator[Any]:
-    """One LLM for all seeds, so that they share its budget; None for an agent that asks none."""
-    from rememberer_nb.llms import close
-    from rememberer_nb.loop.build import build_llm
-
-    llm = None if args.agent == "random" else build_llm(env, settings)
-    try:
-        yield llm
-    finally:
-        if llm is not None:
-            close(llm)
-
-
-def _slots(args: argparse.Namespace, settings: Any) -> Any:
-    from rememberer_nb.loop.build import build_env
-    from rememberer_nb.loop.parallel import Slots
-
-    return Slots(args.concurrency, lambda: build_env(settings))
-
-
-def _estimated(
-    args: argparse.Namespace, env: Any, agent: Any, settings: Any, tasks: Any, n_repeats: int
-) -> Any:
-    from rememberer_nb.loop.costs import estimate_run
-
-    return estimate_run(
-        env,
-        agent,
-        tasks,
-        n_repeats=n_repeats * len(args.seeds.values),
-        config=settings.llm_config,
-        rollout=settings.rollout,
-        prompt=settings.prompt,
-    )
-
-
-def _announce(
-    args: argparse.Namespace, env: Any, agent: Any, settings: Any, tasks: Any, n_repeats: int = 1
-) -> None:
-    """Say what a run with a real LLM may cost before it starts."""
-    if args.agent != "random" and not args.llm.startswith(("offline", "replay:")):
-        found = _estimated(args, env, agent, settings, tasks, n_repeats)
-        say(f"estimate: {found.describe()}", sys.stderr)
-
-
-def _estimate(
-    args: argparse.Namespace,
-    env: Any,
-    settings: Any,
-    tasks: Any,
-    path: Path | None,
-    n_repeats: int = 1,
-) -> dict[str, Any]:
+def _estimate(call: _Call, path: Path | None) -> dict[str, Any]:
     """The estimate alone: no key is needed, no call is made, and no file is touched."""
     from rememberer_nb.loop.build import build_agent, build_memory
     from rememberer_nb.loop.costs import UnaskedLLM
 
-    with build_memory(settings, path, read_only=path is not None) as memory:
-        agent = build_agent(args.agent, env, settings, memory=memory, llm=UnaskedLLM())
-        found = _estimated(args, env, agent, settings, tasks, n_repeats)
-    estimate = dataclasses.asdict(found)
-    return {**_head(args, tasks), "estimate": estimate, "text": found.describe()}
+    with build_memory(call.settings, path, read_only=path is not None) as memory:
+        agent = build_agent(
+            call.run.agent, call.env, call.settings, memory=memory, llm=UnaskedLLM()
+        )
+        found = call.estimated(agent)
+    return {**call.head(), "estimate": dataclasses.asdict(found), "text": found.describe()}
 
 
-def _head(args: argparse.Namespace, tasks: Sequence[int]) -> dict[str, Any]:
-    return {
-        "env": args.env,
-        "agent": args.agent,
-        "llm": llm_spec(args),
-        "tasks": list(tasks),
-        "seeds": list(args.seeds.values),
-    }
-
-
-def _report(args: argparse.Namespace, run: _Run, n_repeats: int = 1) -> dict[str, Any]:
+def _report(call: _Call) -> dict[str, Any]:
     from rememberer_nb.analysis.metrics import episode_metrics, intervals
     from rememberer_nb.loop.costs import llm_totals
 
-    n_planned = len(run.tasks) * len(args.seeds.values) * n_repeats
     return {
-        **_head(args, run.tasks),
-        "seeds": list(run.by_seed),
-        **episode_metrics(run.episodes),
-        **llm_totals(run.episodes, llm_config(args)),
-        **run.stopped(n_planned),
-        "ci95": intervals(run.by_seed),
+        **call.head(),
+        "seeds": list(call.by_seed),
+        **episode_metrics(call.episodes),
+        **llm_totals(call.episodes, call.settings.llm_config),
+        **call.stopped(),
+        "ci95": intervals(call.by_seed),
     }
 
 
-def _save(
-    args: argparse.Namespace, result: dict[str, Any], episodes: Sequence[Any]
-) -> dict[str, Any]:
+def _save(call: _Call, result: dict[str, Any]) -> dict[str, Any]:
     """The result, and how to save it: the command line prints it first."""
-    if not args.out:
-        return result
-    return {**result, "save": functools.partial(_write, args.out, result, episodes)}
+    return {**result, "save": partial(_write, call, result)} if call.args.out else result
 
 
-def _write(folder: Path, result: dict[str, Any], episodes: Sequence[Any]) -> None:
+def _write(call: _Call, result: dict[str, Any]) -> None:
     from rememberer_nb.elements import to_data
 
+    folder, configs = call.args.out, call.chosen.configs
     with whole_file(folder / "episodes.jsonl") as file:
-        for episode in episodes:
+        for episode in call.episodes:
             file.write(json.dumps(to_data(episode)) + "\n")
-    write_text(folder / "metrics.json", json.dumps(result, indent=1))
-
-
-def _add_loop_options(parser: argparse.ArgumentParser, *, default_tasks: str) -> None:
-    note_given(parser)
-    parser.add_argument("--env", default="webshop", help="webshop or wikihow (webshop)")
-    parser.add_argument(
-        "--agent",
-        default="rememberer",
-        help="random, llm_only, fixed_exemplars or rememberer; with a real LLM also "
-        "retrieval_only, react and reflexion (rememberer)",
+    write_text(
+        folder / "metrics.json", json.dumps({**result, "config": to_data(configs)}, indent=1)
     )
-    parser.add_argument(
-        "--llm",
-        default="offline",
-        help="offline[:able], openai[:MODEL], llama.cpp:FILE.gguf, replay:FILE or record:FILE:LLM "
-        "(offline)",
-    )
-    parser.add_argument(
-        "--tasks", help=f"S0, S1, test, A:B (half-open) or ids N,N,... ({default_tasks})"
-    )
-    seeds = parser.add_mutually_exclusive_group()
-    seeds.add_argument("--seed", dest="seeds", type=Seeds.parse, help="one seed (0)")
-    seeds.add_argument("--seeds", dest="seeds", type=Seeds.parse, help="a range A:B, half-open")
-    parser.set_defaults(seeds=Seeds((0,)))
-    parser.add_argument("--memory", type=Path, help="memory file (default: RAM)")
-    parser.add_argument(
-        "--initial",
-        help="what a new memory starts from: E0, E1, E2, empty, FILE (E0); an old one has its own",
-    )
-    parser.add_argument("--out", type=Path, help="folder for episodes.jsonl and metrics.json")
-    parser.set_defaults(place=claimed_folder)
-    parser.add_argument("--n-exemplars", type=int, default=2, help="m (2)")
-    parser.add_argument("--task-weight", type=float, default=0.5, help="λ in [0, 1] (0.5)")
-    parser.add_argument("--max-steps", type=int, default=15, help="step limit (15)")
-    add_llm_options(parser)
-
-
-def _n_step(text: str) -> int | None:
-    if text == "all":
-        return None
-    try:
-        return int(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"expected a number or 'all', got {text!r}") from error
+    write_text(folder / "config.toml", to_toml(configs))

@@ -20,6 +20,7 @@ from rememberer_nb.cli.comparing import add_compare_commands
 from rememberer_nb.cli.loop import add_loop_commands
 from rememberer_nb.cli.memories import add_memory_commands
 from rememberer_nb.cli.pools import add_pool_commands
+from rememberer_nb.cli.settings import add_config_command
 from rememberer_nb.cli.webshop import add_webshop_commands
 from rememberer_nb.errors import ConfigError, RemembererError, TaskError
 from rememberer_nb.system.files import reason
@@ -213,8 +214,9 @@ class _Version(argparse.Action):
 
 class _Parser(argparse.ArgumentParser):
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        """As argparse does, which repeats a wrong argument as it came."""
-        super().exit(status, message and printable(message))
+        """As argparse does, which repeats a wrong argument as it came, newlines and all."""
+        text = printable(message.rstrip("\n")).replace("\n", "\\n") if message else ""
+        super().exit(status, f"{text}\n" if text else None)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -226,6 +228,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_run(commands)
     add_loop_commands(_add, commands)
+    add_config_command(_add, commands)
     imports = commands.add_parser("import", help="learn a memory from logs").add_subparsers(
         metavar="KIND", required=True
     )

@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rememberer_nb.system.printable import brief
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -88,8 +90,8 @@ def show_values(args: argparse.Namespace) -> dict[str, Any]:
         rows, n_values = history.top_values(args.sort, args.rows), history.n_action_values
     lines = [f"{history!r}, {n_values} values"]
     lines += [
-        f"{row['q_value']:8.3f}  {row['n_visits']:4d} visits  {_line(row['action'], 60):60}  "
-        f"{_line(row['task'])}"
+        f"{row['q_value']:8.3f}  {row['n_visits']:4d} visits  {brief(row['action'], 60):60}  "
+        f"{brief(row['task'], 70)}"
         for row in rows
     ]
     return {"n_values": n_values, "rows": rows, "text": "\n".join(lines)}
@@ -108,10 +110,12 @@ def trace(args: argparse.Namespace) -> dict[str, Any]:
         updates = history.updates(args.record, args.action)
         uses = _rows(record_uses(history, args.record))
         held = history.find(args.record)
-    lines = [f"record {args.record}: " + ("forgotten since" if held is None else _line(held.task))]
+    lines = [
+        f"record {args.record}: " + ("forgotten since" if held is None else brief(held.task, 70))
+    ]
     for u in updates:
         lines.append(
-            f"  update {u.update_id} ({u.episode_id}, step {u.step}) {_line(u.action, 50)}: "
+            f"  update {u.update_id} ({u.episode_id}, step {u.step}) {brief(u.action, 50)}: "
             f"Q {u.q_before:.4f} -> {u.q_after:.4f} = {u.q_before:.4f} + {u.learning_rate:.4f} "
             f"({u.target:.4f} - {u.q_before:.4f}); rewards {list(u.rewards)}{_source(u)}"
         )
@@ -120,7 +124,7 @@ def trace(args: argparse.Namespace) -> dict[str, Any]:
         end = "success" if use["is_success"] else "no success"
         lines.append(
             f"  {verb} in episode {use['episode']}, step {use['step']} (rank {use['rank']}, total "
-            f"{use['total']:.3f}): {_line(use['action'], 50)}; {end}, "
+            f"{use['total']:.3f}): {brief(use['action'], 50)}; {end}, "
             f"reward {use['total_reward']:g}"
         )
     return {
@@ -172,8 +176,8 @@ def diff_files(args: argparse.Namespace) -> dict[str, Any]:
             f"Q {_number(row[f'q_{s}'])} x{row[f'visits_{s}'] or 0}" for s in ("before", "after")
         )
         lines.append(
-            f"  {row['change']:8} {' -> '.join(sides)}  {_line(row['action'], 50)}  "
-            f"{_line(row['task'])}"
+            f"  {row['change']:8} {' -> '.join(sides)}  {brief(row['action'], 50)}  "
+            f"{brief(row['task'], 70)}"
         )
     return {
         **{f"n_{kind}": n for kind, n in counts.items()},
@@ -217,7 +221,7 @@ def split_file(args: argparse.Namespace) -> dict[str, Any]:
         for number, (task, part) in enumerate(split(memory).items()):
             path = args.out / f"{number:04d}.sqlite"
             with part, copy(part, path):
-                rows.append({"file": str(path), "records": len(part), "task": _line(task)})
+                rows.append({"file": str(path), "records": len(part), "task": brief(task, 70)})
     return {"parts": rows}
 
 
@@ -275,8 +279,3 @@ def _source(update: Any) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
-
-
-def _line(text: str, width: int = 70) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= width else line[: width - 1] + "…"

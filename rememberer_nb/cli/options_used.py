@@ -1,148 +1,129 @@
-"""Which options an agent has a use for; one that would change nothing is refused.
+"""Which settings and options a call has a use for; one that would change nothing is refused.
 
-An option belongs to a stage; `_STAGES` says which stages each agent has, and what is missing in
-words. Options that belong to none (tasks, seeds, steps, output) always count.
+A setting belongs to a part of an agent; `_AGENTS` says which parts each agent has. Settings that
+belong to none (tasks, seeds, steps) always count. What a file says is not looked at: one file
+serves many calls.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from rememberer_nb.cli.settings import Chosen
+from rememberer_nb.config.reading import SETTINGS
 from rememberer_nb.errors import ConfigError
 
-# Stage -> what is said of an agent that lacks it, and the stage's options.
-_OPTIONS = {
-    "llm": ("asks no LLM", "--llm --record"),
-    "memory": ("has no memory", "--memory --resume --max-records --max-actions --eviction"),
-    "learning": (
-        "learns no values",
-        "--gamma --n-step --stand-in --n-neighbours --initial-q --initial-visits",
-    ),
-    "initial": ("sees no initial memory", "--initial"),
-    "exemplars": ("shows no retrieved exemplars", "--n-exemplars"),
+# Part -> what is said of an agent that lacks it, and its settings, or all those of a stage.
+_PARTS = {
+    "llm": ("asks no LLM", "run.llm llm offline prompt --record"),
+    "history": ("shows no last actions", "prompt.n_last_actions"),
+    "memory": ("has no memory", "--memory --resume capacity"),
+    "learning": ("learns no values", "rlem"),
+    "initial": ("sees no initial memory", "run.initial"),
+    "exemplars": ("shows no retrieved exemplars", "retrieval.n_exemplars"),
     "similarity": (
         "looks for nothing similar",
-        "--task-weight --task-similarity --observation-similarity",
+        "retrieval.task_weight retrieval.task_similarity retrieval.observation_similarity",
     ),
-    "ranking": ("ranks no records by value", "--ranking --n-candidates"),
-    "advice": ("gives no advice by value", "--exploration"),
+    "ranking": ("ranks no records by value", "retrieval"),
+    "advice": ("gives no advice by value", "exemplar"),
+    "skipping": ("skips no long exemplars", "exemplar.max_tokens"),
 }
-_OFFLINE = frozenset({"llm"})
-_STAGES = {
+_PART_OF = {name: part for part, (_, names) in _PARTS.items() for name in names.split()}
+_LLM = frozenset({"llm", "history"})
+_SHOWN = frozenset({"memory", "learning", "initial", "exemplars", "similarity", "skipping"})
+_AGENTS = {
     "random": frozenset[str](),
-    "llm_only": _OFFLINE,
-    "fixed_exemplars": _OFFLINE | {"initial", "exemplars", "advice"},
-    "react": _OFFLINE | {"initial"},
+    "llm_only": _LLM,
+    "fixed_exemplars": _LLM | {"initial", "exemplars", "advice"},
+    "react": frozenset({"llm", "initial"}),
     # Similarities find what stands in for an unknown page while it learns.
-    "reflexion": _OFFLINE | {"memory", "learning", "initial"},
-    "retrieval_only": _OFFLINE | {"memory", "learning", "initial", "exemplars", "similarity"},
-    "rememberer": frozenset(_OPTIONS),
+    "reflexion": frozenset({"llm", "memory", "learning", "initial"}),
+    "retrieval_only": _LLM | _SHOWN,
+    "rememberer": frozenset(_PARTS),
 }
-# What decides how a server is asked; the stand-in and a replay ask none.
-_ASKING = (
-    "--model", "--temperature", "--reply-format", "--timeout", "--deadline", "--max-retries",
-    "--requests-per-minute", "--tokens-per-minute", "--stop", "--llm-seed",
-)  # fmt: skip
-_BUDGET = ("--budget-calls", "--budget-tokens", "--budget-money")
-_PRICES = ("--input-price", "--output-price")
-# Each counts only beside another one.
-_BESIDE = {
-    "--n-candidates": ("--ranking", "two_phase"),
-    "--n-neighbours": ("--stand-in", "kernel"),
-    "--eviction": ("--max-records", None),
-}
+_PRICES = ("llm.input_price", "llm.output_price")
+_BUDGET = ("llm.budget_calls", "llm.budget_tokens", "llm.budget_money")
 
 
-class Given(argparse.Action):
-    """Stores a value, and notes the option among those that were given."""
+def is_for_training(name: str) -> bool:
+    """Whether a setting counts only where something is learnt.
 
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        """Store and note."""
-        setattr(namespace, self.dest, values)
-        given = {**getattr(namespace, "given", {}), self.option_strings[0]: values}
-        namespace.given = given
+    >>> is_for_training("rlem.gamma"), is_for_training("rollout.max_steps")
+    (True, False)
+    """
+    return name.startswith(("rlem.", "capacity.", "rollout.")) and name != "rollout.max_steps"
 
 
-def note_given(parser: argparse.ArgumentParser) -> None:
-    """Make the options added from now on `Given`, unless they name an action of their own."""
-    parser.register("action", None, Given)
-
-
-def check_used(args: argparse.Namespace, *, is_training: bool) -> None:
-    """Refuse options that the agent, its LLM or the command has no use for.
+def check_used(chosen: Chosen, args: argparse.Namespace, *, is_training: bool) -> None:
+    """Refuse what the agent, its LLM or the command has no use for.
 
     Raises
     ------
     ConfigError : names the options, and says why they would change nothing.
     """
-    given: dict[str, Any] = dict(getattr(args, "given", {}))
-    given |= {"--stop": args.stop} if args.stop else {}
-    given |= {"--resume": True} if getattr(args, "resume", False) else {}
-    _check_agent(args.agent, given, is_training)
-    _check_beside(given)
+    plain = {"--memory": args.memory, "--record": args.record}
+    plain |= {"--resume": getattr(args, "resume", False)}
+    given = chosen.given | {option: option for option, value in plain.items() if value}
+    if not is_training:
+        refuse(given, is_for_training, "an evaluation learns nothing")
+    check_agent(chosen, given, is_training=is_training)
     if not args.estimate:
-        _check_llm(args.llm, given)
-    elif "--out" in given:
+        _check_llm(chosen, given)
+    elif args.out:
         raise ConfigError("--estimate runs nothing: --out has no effect")
 
 
-def stages_of(agent: str, *, is_training: bool) -> frozenset[str]:
-    """The stages that an agent has; all of them for one that is not known here.
-
-    >>> sorted(stages_of("react", is_training=True))
-    ['initial', 'llm']
-    """
-    stages = _STAGES.get(agent, frozenset(_OPTIONS))
-    if not is_training:
-        return stages - {"learning"}
-    return stages | {"similarity"} if "learning" in stages else stages
-
-
-def _check_agent(agent: str, given: dict[str, Any], is_training: bool) -> None:
-    stages = stages_of(agent, is_training=is_training)
-    for stage, (lack, options) in _OPTIONS.items():
-        names = options.split()
-        if stage == "llm":
-            names += [*_ASKING, *_BUDGET, *_PRICES, "--max-tokens"]
-        if stage not in stages and (unused := _among(names, given)):
-            raise ConfigError(_no_effect(f"{agent} {lack}", unused))
+def check_agent(chosen: Chosen, given: Mapping[str, str], *, is_training: bool) -> None:
+    """Refuse what the agent has no use for, or what counts beside another setting only."""
+    agent = chosen.configs["run"].agent
+    parts = _AGENTS.get(agent, frozenset(_PARTS))
+    if is_training and "learning" in parts:
+        parts |= {"similarity"}
+    for part, (lack, _) in _PARTS.items():
+        if part not in parts:
+            refuse(given, lambda name, part=part: _part(name) == part, f"{agent} {lack}")
+    for name in given.keys() & SETTINGS.keys():
+        _check_beside(chosen, name)
 
 
-def _check_beside(given: dict[str, Any]) -> None:
-    for option, (other, value) in _BESIDE.items():
-        if option in given and (other not in given or value not in (None, given[other])):
-            wanted = f"{other} {value}" if value else other
-            raise ConfigError(_no_effect(f"without {wanted}", [option]))
+def _part(name: str) -> str:
+    return _PART_OF.get(name) or _PART_OF.get(name.partition(".")[0], "")
 
 
-def _check_llm(spec: str, given: dict[str, Any]) -> None:
-    kind, _, detail = spec.partition(":")
+def _check_beside(chosen: Chosen, name: str) -> None:
+    other, wanted = SETTINGS[name]["needs"] or ("", ...)
+    stage = name.partition(".")[0]
+    value = getattr(chosen.configs[stage], other) if other else wanted
+    if value is None if wanted is ... else value != wanted:
+        beside = SETTINGS[f"{stage}.{other}"]["option"] or f"--set {stage}.{other}"
+        if wanted is not ...:
+            beside += ("=" if beside.startswith("--set") else " ") + str(wanted).lower()
+        refuse(chosen.given, lambda each: each == name, f"without {beside}")
+
+
+def _check_llm(chosen: Chosen, given: Mapping[str, str]) -> None:
+    kind, _, detail = chosen.configs["run"].llm.partition(":")
     if kind == "record":
         kind = detail.partition(":")[2].partition(":")[0]
-    unused: Sequence[str] = ()
-    if kind == "offline":
+    if kind in ("offline", "replay"):
+        config = chosen.configs["llm"]
+        budget = _BUDGET if kind == "offline" else ()
         # The longest reply is what a call may take of a budget.
-        has_budget = bool(_among(_BUDGET, given))
-        unused = _among([*_ASKING, *([] if has_budget else ["--max-tokens"])], given)
-    elif kind == "replay":
-        unused = _among([*_ASKING, *_BUDGET, "--max-tokens"], given)
+        if any(getattr(config, name.removeprefix("llm.")) is not None for name in budget):
+            budget += ("llm.max_tokens",)
+        used = _PRICES + budget
+        asks = "the offline stand-in asks no server" if budget else "a replay asks none"
+        refuse(given, lambda name: name.startswith("llm.") and name not in used, asks)
+    if kind != "offline":
+        refuse(given, lambda name: name.startswith("offline."), f"{kind} is not the stand-in")
+
+
+def refuse(given: Mapping[str, str], is_unused: Callable[[str], Any], why: str) -> None:
+    """Raise `ConfigError` if something that was given is unused; `why` says why."""
+    unused = [how for name, how in given.items() if is_unused(name)]
     if unused:
-        asks = "the offline stand-in asks no server" if kind == "offline" else "a replay asks none"
-        raise ConfigError(_no_effect(asks, unused))
-
-
-def _among(names: Iterable[str], given: dict[str, Any]) -> list[str]:
-    return [name for name in names if name in given]
-
-
-def _no_effect(why: str, options: Sequence[str]) -> str:
-    verb = "has" if len(options) == 1 else "have"
-    return f"{why}: {', '.join(options)} {verb} no effect"
+        verb = "has" if len(unused) == 1 else "have"
+        raise ConfigError(f"{why}: {', '.join(unused)} {verb} no effect")

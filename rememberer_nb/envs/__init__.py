@@ -104,7 +104,7 @@ def make_env(
     """
     if name not in _MAKERS:
         known = ", ".join(sorted(_MAKERS))
-        raise ConfigError(f"no environment is named {name!r}; known: {known}")
+        raise ConfigError(f"no environment is named {name!r:.80}; known: {known}")
     if not isinstance(max_steps, int) or max_steps < 1:
         raise ConfigError(f"max_steps must be a whole number of at least 1, got {max_steps!r}")
     return StepLimit(_MAKERS[name](**settings), max_steps)

@@ -38,7 +38,6 @@ from rememberer_nb.system.places import write_text
 from rememberer_nb.system.stopping import end_with_parent
 
 # A slip of the finger is refused rather than tried.
-MAX_SEEDS = 100_000
 MAX_JOBS = 1024
 
 CONDITIONS = {

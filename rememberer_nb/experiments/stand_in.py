@@ -25,10 +25,11 @@ from rememberer_nb.analysis.metrics import (
     plain_rows,
 )
 from rememberer_nb.config import OfflineConfig, checked_count
+from rememberer_nb.config.fields import MAX_SEEDS
 from rememberer_nb.envs import development_tasks
 from rememberer_nb.envs.profile import profile_of
 from rememberer_nb.errors import ConfigError
-from rememberer_nb.experiments.comparison import MAX_JOBS, MAX_SEEDS, in_parallel
+from rememberer_nb.experiments.comparison import MAX_JOBS, in_parallel
 from rememberer_nb.llms.offline import OfflineLLM
 from rememberer_nb.loop.build import Settings, build_agent, build_env, build_memory
 from rememberer_nb.loop.training import Conduct, evaluate, train

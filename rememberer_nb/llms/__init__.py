@@ -27,16 +27,16 @@ def register_llm(name: str, factory: Callable[[str, Profile], LLM]) -> None:
     `detail` is what follows the colon of a spec, "" without one. A run's budget holds for it, too.
     """
     register_configured_llm(
-        name, lambda detail, profile, config: with_budget(factory(detail, profile), config)
+        name, lambda detail, profile, config, _: with_budget(factory(detail, profile), config)
     )
 
 
-def _offline(detail: str, profile: Profile, config: LLMConfig) -> LLM:
-    offline = OfflineConfig(strength=detail) if detail else OfflineConfig()
+def _offline(detail: str, profile: Profile, config: LLMConfig, offline: OfflineConfig) -> LLM:
+    offline = replace(offline, strength=detail) if detail else offline
     return with_budget(OfflineLLM(profile.name, offline, full_mark=profile.full_mark), config)
 
 
-def _openai(detail: str, profile: Profile, config: LLMConfig) -> LLM:
+def _openai(detail: str, profile: Profile, config: LLMConfig, _: OfflineConfig) -> LLM:
     from rememberer_nb.llms.endpoint.client import OpenAILLM
 
     if detail and config.model not in ("", detail):
@@ -44,20 +44,20 @@ def _openai(detail: str, profile: Profile, config: LLMConfig) -> LLM:
     return with_budget(OpenAILLM(replace(config, model=detail or config.model)), config)
 
 
-def _llama_cpp(detail: str, profile: Profile, config: LLMConfig) -> LLM:
+def _llama_cpp(detail: str, profile: Profile, config: LLMConfig, _: OfflineConfig) -> LLM:
     from rememberer_nb.llms.local.llama_cpp import LlamaCppLLM
 
     return with_budget(LlamaCppLLM(detail, config), config)
 
 
-def _record(detail: str, profile: Profile, config: LLMConfig) -> LLM:
+def _record(detail: str, profile: Profile, config: LLMConfig, offline: OfflineConfig) -> LLM:
     path, _, spec = detail.partition(":")
     if not path or not spec:
         raise ConfigError(f"expected record:FILE:LLM, got record:{detail}")
-    return RecordingLLM(make_llm(spec, profile=profile, config=config), path)
+    return RecordingLLM(make_llm(spec, profile=profile, config=config, offline=offline), path)
 
 
-def _replay(detail: str, profile: Profile, config: LLMConfig) -> LLM:
+def _replay(detail: str, profile: Profile, config: LLMConfig, _: OfflineConfig) -> LLM:
     if not detail:
         raise ConfigError("expected replay:FILE, got no file")
     return ReplayLLM(detail)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
-from rememberer_nb.config import LLMConfig
+from rememberer_nb.config import LLMConfig, OfflineConfig
 from rememberer_nb.elements import Prompt, Reply
 from rememberer_nb.envs.profile import Profile, get_profile
 from rememberer_nb.errors import ConfigError
@@ -55,13 +55,13 @@ class LLM(Protocol):
         ...
 
 
-ConfiguredFactory = Callable[[str, Profile, LLMConfig], LLM]
+ConfiguredFactory = Callable[[str, Profile, LLMConfig, OfflineConfig], LLM]
 
 _FACTORIES: dict[str, ConfiguredFactory] = {}
 
 
 def register_configured_llm(name: str, factory: ConfiguredFactory) -> None:
-    """As `llms.register_llm`, for a `factory(detail, profile, config)` that reads the `LLMConfig`.
+    """As `llms.register_llm`, for a `factory(detail, profile, config, offline)` that has settings.
 
     The budget is the factory's to keep (`budget.with_budget`).
     """
@@ -70,7 +70,13 @@ def register_configured_llm(name: str, factory: ConfiguredFactory) -> None:
     _FACTORIES[name] = factory
 
 
-def make_llm(spec: str, *, profile: Profile | str, config: LLMConfig | None = None) -> LLM:
+def make_llm(
+    spec: str,
+    *,
+    profile: Profile | str,
+    config: LLMConfig | None = None,
+    offline: OfflineConfig | None = None,
+) -> LLM:
     """The LLM of a spec such as "offline", "openai:NAME" or "replay:FILE".
 
     Parameters
@@ -78,6 +84,7 @@ def make_llm(spec: str, *, profile: Profile | str, config: LLMConfig | None = No
     spec : a registered name, or name and detail with a colon between.
     profile : the environment that it will act in, or its registered name.
     config : how to ask a real one, and the budget.
+    offline : the stand-in's settings; a strength in the spec goes over its own.
 
     Raises
     ------
@@ -87,6 +94,6 @@ def make_llm(spec: str, *, profile: Profile | str, config: LLMConfig | None = No
     config = config or LLMConfig()
     if name not in _FACTORIES:
         known = ", ".join(sorted(_FACTORIES))
-        raise ConfigError(f"no LLM is named {name!r}; known: {known}")
+        raise ConfigError(f"no LLM is named {name!r:.80}; known: {known}")
     known_profile = get_profile(profile) if isinstance(profile, str) else profile
-    return _FACTORIES[name](detail, known_profile, config)
+    return _FACTORIES[name](detail, known_profile, config, offline or OfflineConfig())

@@ -5,6 +5,7 @@ The command line, the notebooks and the experiments all build their agents here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,16 @@ from rememberer_nb.agents.reflexion import ReflexionAgent
 from rememberer_nb.agents.rememberer import rememberer
 from rememberer_nb.agents.retrieval_only import RetrievalOnlyAgent
 from rememberer_nb.config import (
+    STAGES,
     CapacityConfig,
     ExemplarConfig,
     LLMConfig,
+    OfflineConfig,
     PromptConfig,
     RetrievalConfig,
     RlemConfig,
     RolloutConfig,
+    RunConfig,
 )
 from rememberer_nb.elements import Record
 from rememberer_nb.envs import make_env
@@ -33,6 +37,7 @@ from rememberer_nb.envs.profile import Profile, TextEnv, profile_of
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.llms import LLM, make_llm
 from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.memory.history import History
 from rememberer_nb.memory.initial import NAMES, read_initial
 from rememberer_nb.memory.origin import check_origin, origin_in, origin_of
 from rememberer_nb.memory.store.file import closed_on_failure
@@ -65,7 +70,22 @@ class Settings:
     prompt: PromptConfig = field(default_factory=PromptConfig)
     capacity: CapacityConfig = field(default_factory=CapacityConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)
+    offline: OfflineConfig = field(default_factory=OfflineConfig)
     llm_config: LLMConfig = field(default_factory=LLMConfig)
+
+    @classmethod
+    def of(cls, configs: Mapping[str, Any]) -> Settings:
+        """From a config per stage (`config.STAGES`)."""
+        stages = {name: config for name, config in configs.items() if name not in ("run", "llm")}
+        run = configs["run"]
+        named = {"env": run.env, "llm": run.llm, "initial": run.initial}
+        return cls(**named, **stages, llm_config=configs["llm"])
+
+    def configs(self) -> dict[str, Any]:
+        """A config per stage."""
+        run = RunConfig(env=self.env, llm=self.llm, initial=self.initial)
+        others = {name: getattr(self, name) for name in STAGES if name not in ("run", "llm")}
+        return {"run": run, **others, "llm": self.llm_config}
 
 
 def build_env(settings: Settings) -> Any:
@@ -101,7 +121,7 @@ def build_memory(
         read_only=read_only,
         retrieval=settings.retrieval,
         capacity=settings.capacity,
-        n_tables=2 if settings.rlem.double else 1,
+        n_tables=_n_tables(settings, path, read_only),
     )
     with closed_on_failure(memory):
         if memory.is_new:
@@ -113,6 +133,14 @@ def build_memory(
         elif settings.initial is not None and records is not None:
             check_origin(memory, settings.initial, records)
     return memory
+
+
+def _n_tables(settings: Settings, path: str | Path | None, read_only: bool) -> int:
+    """How many values an action has: for learning as the settings say, else as the file has it."""
+    if read_only and path is not None:
+        with History(path) as history:
+            return history.n_tables
+    return 2 if settings.rlem.double else 1
 
 
 def initial_name(settings: Settings, memory: ExperienceMemory | None = None) -> str:
@@ -129,7 +157,12 @@ def initial_name(settings: Settings, memory: ExperienceMemory | None = None) -> 
 
 def build_llm(env: TextEnv, settings: Settings) -> LLM:
     """The LLM that the settings name; `llms.close` it when done."""
-    return make_llm(settings.llm, profile=profile_of(env), config=settings.llm_config)
+    return make_llm(
+        settings.llm,
+        profile=profile_of(env),
+        config=settings.llm_config,
+        offline=settings.offline,
+    )
 
 
 def build_agent(
@@ -157,7 +190,7 @@ def build_agent(
     if name == "random":
         return RandomAgent(profile)
     if name not in AGENTS:
-        raise ConfigError(f"no agent is named {name!r}; known: {', '.join(AGENTS)}")
+        raise ConfigError(f"no agent is named {name!r:.80}; known: {', '.join(AGENTS)}")
     llm = llm or build_llm(env, settings)
     asks: dict[str, Any] = {"prompt": settings.prompt, "count_tokens": count_tokens}
     if name == "llm_only":

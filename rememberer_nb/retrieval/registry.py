@@ -51,7 +51,7 @@ def make_similarity(name: str) -> Similarity:
     if len(parts) > 1:
         return MixedSimilarity([_weighted(part, name) for part in parts], name=name)
     known = ", ".join(sorted([*_FACTORIES, *(f"{family}:..." for family in _FAMILIES)]))
-    raise ConfigError(f"no similarity is named {name!r}; known: {known}")
+    raise ConfigError(f"no similarity is named {name!r:.80}; known: {known}")
 
 
 def _load(place: str) -> Callable[[str], Similarity]:

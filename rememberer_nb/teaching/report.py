@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +16,14 @@ from rememberer_nb.analysis.metrics import (
     plain_rows,
     summary_table,
 )
-from rememberer_nb.config import checked_count
+from rememberer_nb.config import checked_count, replace
+from rememberer_nb.config.fields import MAX_SEEDS
+from rememberer_nb.config.reading import to_toml
 from rememberer_nb.envs.tasks import task_numbers
 from rememberer_nb.errors import DataError
-from rememberer_nb.experiments.comparison import CONDITIONS, MAX_SEEDS, PAIRS, Comparison, compare
+from rememberer_nb.experiments.comparison import CONDITIONS, PAIRS, Comparison, compare
 from rememberer_nb.experiments.stand_in import Sweep, sweep_report
-from rememberer_nb.loop.build import Settings, build_env
+from rememberer_nb.loop.build import DEFAULT_INITIAL, Settings, build_env
 from rememberer_nb.system.files import reason
 from rememberer_nb.system.places import write_text
 from rememberer_nb.system.templates import macros
@@ -33,15 +36,20 @@ _PLACES = {"webshop": "bundled shop", "wikihow": "bundled how-to site"}
 
 
 def default_comparison(n_seeds: int = 12, env: str = "webshop") -> Comparison:
-    """Three epochs on S0, then the test tasks, in a bundled environment with the offline LLM."""
+    """The default settings in a bundled environment, with the offline LLM."""
     n_seeds = checked_count("--n-seeds", n_seeds, 1, MAX_SEEDS)
-    settings = Settings(env=env, initial="E0")
+    return comparison_of(Settings(env=env), tuple(range(n_seeds)))
+
+
+def comparison_of(settings: Settings, seeds: tuple[int, ...]) -> Comparison:
+    """Epochs on S0, then the test tasks; from E0 unless the settings say otherwise."""
+    settings = dataclasses.replace(settings, initial=settings.initial or DEFAULT_INITIAL)
     n_tasks = len(build_env(settings).unwrapped.tasks)
     return Comparison(
         settings=settings,
         train_tasks=task_numbers("S0", n_tasks, settings.env),
         test_tasks=task_numbers("test", n_tasks, settings.env),
-        seeds=tuple(range(n_seeds)),
+        seeds=seeds,
     )
 
 
@@ -51,11 +59,14 @@ def run_comparison(
     """Compare the agents; returns the numbers and a text table, for `write_comparison`.
 
     Finished seeds are kept in comparison.jsonl in the folder: with the same comparison it goes on
-    from there.
+    from there. Its settings are written to config.toml, for ``compare --config``.
     """
     results = compare(
         comparison, path=folder / "comparison.jsonl", n_jobs=n_jobs, is_shown=is_shown
     )
+    configs, seeds = comparison.settings.configs(), comparison.seeds
+    run = replace(configs["run"], seeds=f"{seeds[0]}:{seeds[-1] + 1}")
+    write_text(folder / "config.toml", to_toml({**configs, "run": run}))
     numbers = comparison_numbers(results)
     return numbers, comparison_text(numbers, comparison)
 

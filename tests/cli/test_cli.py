@@ -118,7 +118,9 @@ def test_out_keeps_episodes_and_metrics(capsys, tmp_path: Path) -> None:
     )
     lines = (out / "episodes.jsonl").read_text().splitlines()
     assert len(lines) == 3
-    assert json.loads((out / "metrics.json").read_text())["mean_reward"] == result["mean_reward"]
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["mean_reward"] == result["mean_reward"]
+    assert metrics["config"]["run"]["agent"] == "random"
 
 
 FOLDERS = [
@@ -295,6 +297,12 @@ def test_importing_the_real_log_gives_the_published_figures(capsys, conformance_
         (["evaluate", "--llm", "oracle"], 2, "no LLM is named 'oracle'"),
         (["evaluate", "--env", "moon"], 2, "moon"),
         (["train", "--gamma", "2"], 2, "gamma must be in [0, 1], got 2.0"),
+        (["train", "--gamma", "x"], 2, "gamma must be in [0, 1], got 'x'"),
+        (["train", "--seed", "x"], 2, "run.seeds must be 'N' or 'A:B' (half-open), at most"),
+        (["train", "--seeds", "3:1"], 2, "got '3:1'"),
+        (["train", "--seeds", "0:99999999999"], 2, "at most 100000 seeds, got '0:99999999999'"),
+        (["train", "--seeds", "0:" + "9" * 5000], 2, "at most 100000 seeds, got '0:99999"),
+        (["train", "--seed=-1"], 2, "got '-1'"),
         (["train", "--seeds", "0:2", "--memory", "m.sqlite"], 2, "one seed"),
         (["evaluate", "--memory", "absent.sqlite"], 1, "absent.sqlite: no such memory file"),
         (["memory", "stats", "absent.sqlite"], 1, "absent.sqlite: no such memory file"),
@@ -336,11 +344,7 @@ def test_errors_are_one_line(
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["train", "--seed", "x"],
-        ["train", "--seeds", "3:1"],
-        ["train", "--seeds", "0:99999999999"],
-        ["train", "--seeds", "0:" + "9" * 5000],
-        ["train", "--seed", "-1"],
+        ["train", "--concurrency", "x"],
         ["run", "-p", "seed"],
         ["run", "-p", "=1"],
         [],
@@ -350,6 +354,14 @@ def test_wrong_calls_exit_with_2(capsys, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     assert stop.value.code == 2
+
+
+def test_a_wrong_argument_is_repeated_on_one_line(capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--moon=\nrememberer-nb: all is well\x1b[2J"])
+    assert capsys.readouterr().err.endswith(
+        "unrecognized arguments: --moon=\\nrememberer-nb: all is well\\u001b[2J\n"
+    )
 
 
 def test_a_file_that_is_no_memory_is_kept(capsys, tmp_path: Path) -> None:
@@ -382,6 +394,7 @@ def test_a_notebook_without_transcripts(capsys, tmp_path: Path) -> None:
         ["memory", "stats"],
         ["bench"],
         ["compare"],
+        ["config"],
         ["webshop", "index"],
     ],
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
+import copy
 import math
+import pickle
 
+import attrs
 import pytest
 
 from rememberer_nb.config import (
@@ -16,23 +18,30 @@ from rememberer_nb.config import (
     RetrievalConfig,
     RlemConfig,
     RolloutConfig,
+    RunConfig,
     describe,
     replace,
 )
 from rememberer_nb.config import settings as config
-from rememberer_nb.errors import ConfigError
+from rememberer_nb.elements import Advice, from_data, to_data
+from rememberer_nb.errors import ConfigError, DataError
 
 CONFIGS = [
     item
     for item in vars(config).values()
-    if dataclasses.is_dataclass(item) and item.__module__ == config.__name__
+    if isinstance(item, type) and item.__module__ == config.__name__
 ]
+
+
+def test_every_class_is_a_stage() -> None:
+    assert len(CONFIGS) == 9
+    assert set(CONFIGS) == set(config.STAGES.values())
 
 
 @pytest.mark.parametrize("cls", CONFIGS)
 def test_every_setting_has_unit_source_and_meaning(cls: type) -> None:
     rows = describe(cls())
-    assert [row["name"] for row in rows] == [f.name for f in dataclasses.fields(cls)]
+    assert [row["name"] for row in rows] == [f.name for f in attrs.fields(cls)]
     for row in rows:
         assert row["source"] in ("paper", "published code", "ours"), row
         assert row["unit"], row
@@ -41,9 +50,23 @@ def test_every_setting_has_unit_source_and_meaning(cls: type) -> None:
 
 @pytest.mark.parametrize("cls", CONFIGS)
 def test_configs_are_frozen(cls: type) -> None:
-    name = dataclasses.fields(cls)[0].name
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    name = attrs.fields(cls)[0].name
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
         setattr(cls(), name, 1)
+    assert not hasattr(cls(), "__dict__")
+
+
+@pytest.mark.parametrize("cls", CONFIGS)
+def test_configs_survive_every_copy(cls: type) -> None:
+    made = cls()
+    assert made == pickle.loads(pickle.dumps(made)) == copy.deepcopy(made)
+    assert hash(made) == hash(cls())
+    assert from_data(cls, to_data(made)) == made
+
+
+def test_data_that_does_not_fit_names_the_setting() -> None:
+    with pytest.raises(DataError, match=r"RlemConfig.gamma must be in \[0, 1\], got 2"):
+        from_data(RlemConfig, {"gamma": 2})
 
 
 def test_defaults_of_the_design() -> None:
@@ -60,10 +83,26 @@ def test_defaults_of_the_design() -> None:
     [
         (RetrievalConfig, "n_exemplars", -1),
         (RetrievalConfig, "n_exemplars", 1.5),
+        (RetrievalConfig, "n_exemplars", True),
+        (RetrievalConfig, "task_similarity", 3),
         (RetrievalConfig, "task_weight", 1.01),
         (RetrievalConfig, "task_weight", math.nan),
         (RlemConfig, "gamma", -0.1),
         (RlemConfig, "gamma", math.nan),
+        (RlemConfig, "gamma", "0.9"),
+        (RlemConfig, "gamma", True),
+        (RlemConfig, "double", 1),
+        (RlemConfig, "initial_q", math.inf),
+        (ExemplarConfig, "exploration", math.inf),
+        (ExemplarConfig, "margin", math.inf),
+        (LLMConfig, "timeout_s", math.inf),
+        (LLMConfig, "stop", ["END"]),
+        (LLMConfig, "seed", True),
+        (RunConfig, "env", None),
+        (RunConfig, "seeds", "3:3"),
+        (RunConfig, "seeds", "-1"),
+        (RunConfig, "seeds", 3),
+        (RunConfig, "seeds", "0:100001"),
         (RlemConfig, "n_step", 0),
         (RlemConfig, "n_step", 2.5),
         (RlemConfig, "learning_rate", 0.0),
@@ -132,6 +171,8 @@ def test_out_of_range_values_are_quoted(cls: type, name: str, bad: object) -> No
         (LLMConfig, "max_failures", None),
         (LLMConfig, "input_price", 0),
         (RolloutConfig, "batch_size", 1),
+        (RunConfig, "seeds", "0:100000"),
+        (RunConfig, "initial", None),
     ],
 )
 def test_edges_of_the_ranges(cls: type, name: str, fine: object) -> None:
@@ -147,6 +188,12 @@ def test_money_by_hand() -> None:
     prices = LLMConfig(input_price=2.0, output_price=8.0, budget_money=1.0)
     assert prices.money(500_000, 250_000) == 3.0
     assert LLMConfig(input_price=2.0).money(500_000, 250_000) is None
+
+
+def test_replace_takes_the_other_values_too() -> None:
+    assert replace(Advice("a", 0.5), rationale="why") == Advice("a", 0.5, "why")
+    with pytest.raises(ConfigError, match="Advice has no setting 'reason'; it has action, "):
+        replace(Advice("a"), reason="why")
 
 
 def test_replace_makes_a_copy() -> None:

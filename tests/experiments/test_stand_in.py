@@ -12,7 +12,7 @@ from rememberer_nb.cli import main
 from rememberer_nb.config import OfflineConfig
 from rememberer_nb.envs import development_tasks, task_sets
 from rememberer_nb.errors import ConfigError
-from rememberer_nb.experiments.comparison import stand_in
+from rememberer_nb.experiments import stand_in
 from rememberer_nb.experiments.stand_in import (
     AS_BUILT,
     BASELINES,

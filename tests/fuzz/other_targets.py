@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+from rememberer_nb.config.reading import make_configs, to_toml
 from rememberer_nb.elements import Episode, Prompt, from_data, to_data
 from rememberer_nb.envs.webshop.profile import WEBSHOP
 from rememberer_nb.llms.endpoint.answers import check_schema, read_answer
@@ -43,6 +44,7 @@ _OPTIONS = (
     "--max-records", "--eviction", "--stand-in", "--task-similarity", "--observation-similarity",
     "--ranking", "--exploration", "--temperature", "--max-tokens", "--stop", "--llm-seed",
     "--concurrency", "--budget-money", "--budget-calls", "--input-price", "--timeout", "--memory",
+    "--set", "--config",
 )  # fmt: skip
 _GIVEN = (
     "0", "1", "-1", "3", "0:2", "2:0", ":", "0:99999999999", "99999999999999999999", "1e999",
@@ -50,7 +52,8 @@ _GIVEN = (
     "\ud800", "\u202e", "\n", "a=b", "none", "all", "call", "webshop", "wikihow", "random", "tfidf",
     "lcs", "offline", "offline:able", "offline:x", "openai", "replay:", "record:x", "llama.cpp:x",
     "embedding:", "2*tfidf+jaccard", "0*tfidf", "-1*lcs", "E1", "empty", "/", "redundancy",
-    "kernel", "two_phase", "9" * 400, "a" * 300, "..", "~", "%s",
+    "kernel", "two_phase", "rlem.gamma=0.5", "rlem.n_step=\ud800", "llm.stop=", "=",
+    "9" * 400, "a" * 300, "..", "~", "%s",
 )  # fmt: skip
 
 
@@ -71,6 +74,15 @@ def arguments(case: Case) -> None:
         case.command(*line)
     finally:
         os.chdir(here)
+
+
+@target
+def config_file(case: Case) -> None:
+    """--config FILE."""
+    text = case.mutator.text(to_toml(make_configs({"rlem.gamma": 0.5, "llm.stop": ("END",)})))
+    path = case.put("config.toml", text.encode("utf-8", "surrogatepass"))
+    if case.command("config", "--config", path, "--json") == 0:
+        case.command("train", "--estimate", "--config", path, "--tasks", "500")
 
 
 @target

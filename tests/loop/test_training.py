@@ -288,7 +288,7 @@ def test_skipping_what_an_earlier_epoch_solved(skip_successes: bool) -> None:
 
 # What is cut short
 
-PACKAGE = str(Path(rememberer_nb.__file__).parent.parent)
+PACKAGE = str(Path(rememberer_nb.__file__).parent)
 N_STEP_1 = RlemConfig(n_step=1)
 
 

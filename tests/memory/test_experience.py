@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rememberer_nb.config import CapacityConfig, RetrievalConfig, RlemConfig
+from rememberer_nb.config import CapacityConfig, RetrievalConfig, RlemConfig, replace
 from rememberer_nb.elements import ActionValue, Record, Transition
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.memory import ExperienceMemory
@@ -104,7 +104,7 @@ def test_retrieval_parts_and_rank() -> None:
 
 @pytest.mark.parametrize(("task_weight", "best"), [(0.0, "h"), (1.0, "g"), (None, "h")])
 def test_task_weight(task_weight: float | None, best: str) -> None:
-    memory = ExperienceMemory(dataclasses.replace(WORDWISE, task_weight=0.0))
+    memory = ExperienceMemory(replace(WORDWISE, task_weight=0.0))
     memory.insert("g", "o1")
     memory.insert("h", "o2")
     assert next(memory.retrieve("g", "o2", task_weight=task_weight)).record.task == best

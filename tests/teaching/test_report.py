@@ -16,6 +16,7 @@ from rememberer_nb.experiments.comparison import CONDITIONS
 from rememberer_nb.teaching.report import (
     NotebookRun,
     comparison_numbers,
+    comparison_of,
     default_comparison,
     learning_gain,
     training_curve,
@@ -91,13 +92,13 @@ def test_the_index_escapes_what_it_shows(tmp_path: Path) -> None:
 
 
 def test_compare_command(capsys, tmp_path: Path, monkeypatch) -> None:
-    def small(n_seeds: int, env: str):
-        whole = default_comparison(n_seeds, env)
+    def small(*given):
+        whole = comparison_of(*given)
         return dataclasses.replace(
             whole, train_tasks=whole.train_tasks[:1], test_tasks=whole.test_tasks[:2]
         )
 
-    monkeypatch.setattr("rememberer_nb.teaching.report.default_comparison", small)
+    monkeypatch.setattr("rememberer_nb.teaching.report.comparison_of", small)
     call = ["compare", "--env", "wikihow", "--n-seeds", "2", "--jobs", "1", "--json"]
     assert main([*call, "--out", str(tmp_path / "c")]) == 0
     result = json.loads(capsys.readouterr().out)
@@ -109,13 +110,13 @@ def test_compare_command(capsys, tmp_path: Path, monkeypatch) -> None:
 
 
 def test_one_seed_is_compared_without_intervals(capsys, tmp_path: Path, monkeypatch) -> None:
-    def small(n_seeds: int, env: str):
-        whole = default_comparison(n_seeds, env)
+    def small(*given):
+        whole = comparison_of(*given)
         return dataclasses.replace(
             whole, train_tasks=whole.train_tasks[:1], test_tasks=whole.test_tasks[:2]
         )
 
-    monkeypatch.setattr("rememberer_nb.teaching.report.default_comparison", small)
+    monkeypatch.setattr("rememberer_nb.teaching.report.comparison_of", small)
     call = ["compare", "--env", "wikihow", "--n-seeds", "1", "--jobs", "1", "--json"]
     assert main([*call, "--out", str(tmp_path)]) == 0
     result = json.loads(capsys.readouterr().out)

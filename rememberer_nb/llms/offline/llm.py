@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rememberer_nb.config import OfflineConfig
-from rememberer_nb.elements import Prompt, Reply
+from rememberer_nb.elements import Prompt, Reply, to_data
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.llms.offline.beliefs import (
     Advised,
@@ -134,7 +134,7 @@ class OfflineLLM:
             "version": VERSION,
             "environment": self.profile_name,
             "full_mark": self.full_mark,
-            **dataclasses.asdict(self.config),
+            **to_data(self.config),
             "likeness": dataclasses.asdict(self.likeness),
             "beliefs": table_sha256(self._table)[:16],
         }

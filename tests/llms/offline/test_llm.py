@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import statistics
 import time
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -151,7 +151,7 @@ def test_settings_tell_apart_all_that_changes_a_reply() -> None:
     assert len(set(seen)) == len(seen)
     assert base.settings == OfflineLLM("webshop").settings
     assert base.settings["llm"] == "offline:novice"
-    for setting in dataclasses.fields(OfflineConfig):
+    for setting in attrs.fields(OfflineConfig):
         assert setting.name in base.settings
 
 
