@@ -16,6 +16,7 @@ from typing import Any
 from rememberer_nb.cli.llm_options import add_llm_options, llm_config, llm_spec, recorded_spec
 from rememberer_nb.cli.memory_options import add_memory_options, memory_settings
 from rememberer_nb.cli.options_used import check_used, note_given
+from rememberer_nb.envs.registry import DEFAULT_ENV
 from rememberer_nb.errors import ConfigError, LLMStopError
 from rememberer_nb.system.places import claimed_folder, whole_file, write_text
 from rememberer_nb.system.printable import say
@@ -314,7 +315,7 @@ def _write(folder: Path, result: dict[str, Any], episodes: Sequence[Any]) -> Non
 
 def _add_loop_options(parser: argparse.ArgumentParser, *, default_tasks: str) -> None:
     note_given(parser)
-    parser.add_argument("--env", default="webshop", help="webshop or wikihow (webshop)")
+    parser.add_argument("--env", default=DEFAULT_ENV, help=f"environment by name ({DEFAULT_ENV})")
     parser.add_argument(
         "--agent",
         default="rememberer",
@@ -337,7 +338,8 @@ def _add_loop_options(parser: argparse.ArgumentParser, *, default_tasks: str) ->
     parser.add_argument("--memory", type=Path, help="memory file (default: RAM)")
     parser.add_argument(
         "--initial",
-        help="what a new memory starts from: E0, E1, E2, empty, FILE (E0); an old one has its own",
+        help="what a new memory starts from: E0, E1, E2, empty, FILE (the environment's default, "
+        "E0); an old one has its own",
     )
     parser.add_argument("--out", type=Path, help="folder for episodes.jsonl and metrics.json")
     parser.set_defaults(place=claimed_folder)

@@ -28,6 +28,7 @@ from rememberer_nb.config import checked_count
 from rememberer_nb.config.identity import differences, fingerprint, plain
 from rememberer_nb.elements import Episode, to_data
 from rememberer_nb.envs.profile import TextEnv
+from rememberer_nb.envs.registry import EnvSpec, find_env, register_env
 from rememberer_nb.errors import DataError, WorkerError
 from rememberer_nb.llms import close
 from rememberer_nb.loop.build import Settings, build_agent, build_env, build_llm, build_memory
@@ -195,13 +196,20 @@ def _run_seeds(
         initializer=end_with_parent,
         initargs=(os.getpid(),),
     )
-    results = pool(joblib.delayed(run_seed)(comparison, seed) for seed in seeds)
+    spec = find_env(comparison.settings.env)
+    results = pool(joblib.delayed(_in_worker)(spec, comparison, seed) for seed in seeds)
     try:
         yield from results
     except BrokenProcessPool as error:
         raise WorkerError(
             "a worker process was killed, perhaps for want of memory; --jobs 1 needs none"
         ) from error
+
+
+def _in_worker(spec: EnvSpec, comparison: Comparison, seed: int) -> dict[str, Any]:
+    """`run_seed` in a process that may not know the environment yet."""
+    register_env(spec)
+    return run_seed(comparison, seed)
 
 
 def _append(path: Path, result: dict[str, Any]) -> None:

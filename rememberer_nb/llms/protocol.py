@@ -16,7 +16,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from rememberer_nb.config import LLMConfig
 from rememberer_nb.elements import Prompt, Reply
-from rememberer_nb.envs.profile import Profile, get_profile
+from rememberer_nb.envs.profile import Profile
+from rememberer_nb.envs.registry import get_profile
 from rememberer_nb.errors import ConfigError
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from rememberer_nb.analysis.metrics import paired_differences, plain_rows, summary_table
 from rememberer_nb.config import checked_count
-from rememberer_nb.envs.tasks import task_numbers
+from rememberer_nb.envs import BUNDLED, find_env, task_numbers
+from rememberer_nb.envs.registry import DEFAULT_ENV
 from rememberer_nb.errors import DataError
 from rememberer_nb.experiments.comparison import CONDITIONS, MAX_SEEDS, PAIRS, Comparison, compare
 from rememberer_nb.loop.build import Settings, build_env
@@ -22,13 +23,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-_PLACES = {"webshop": "bundled shop", "wikihow": "bundled how-to site"}
-
-
-def default_comparison(n_seeds: int = 12, env: str = "webshop") -> Comparison:
-    """Three epochs on S0, then the test tasks, in a bundled environment with the offline LLM."""
+def default_comparison(
+    n_seeds: int = 12, env: str = DEFAULT_ENV, llm: str = "offline"
+) -> Comparison:
+    """Three epochs on S0, then the test tasks; memories start from the environment's own."""
     n_seeds = checked_count("--n-seeds", n_seeds, 1, MAX_SEEDS)
-    settings = Settings(env=env, initial="E0")
+    settings = Settings(env=env, llm=llm, initial=find_env(env).default_initial)
     n_tasks = len(build_env(settings).unwrapped.tasks)
     return Comparison(
         settings=settings,
@@ -124,9 +124,10 @@ def comparison_text(numbers: dict[str, Any], comparison: Comparison) -> str:
     if n_seeds == 1:
         seeds, spread = "1 seed", "means"
         claim = "- one seed has no interval, so no effect is claimed"
+    llm = settings.llm + (" stand-in" if settings.llm.startswith("offline") else "")
     lines = [
-        f"{len(comparison.test_tasks)} test tasks, {seeds}; {_PLACES[settings.env]}, "
-        f"LLM: {settings.llm} stand-in; {spread}",
+        f"{len(comparison.test_tasks)} test tasks, {seeds}; {find_env(settings.env).place}, "
+        f"LLM: {llm}; {spread}",
         "",
         f"{'agent':24}{'success rate':>26}{'mean reward':>26}",
     ]
@@ -251,7 +252,7 @@ def figures(folder: Path, *, n_jobs: int = 2) -> list[Path]:
     loop = folder / "loop.svg"
     write_text(loop, LoopDiagram()._repr_svg_() + "\n")
     paths = [loop]
-    for env in _PLACES:
+    for env in BUNDLED:
         comparison = default_comparison(env=env)
         numbers = comparison_numbers(compare(comparison, n_jobs=n_jobs))
         text = comparison_text(numbers, comparison)

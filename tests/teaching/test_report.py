@@ -91,8 +91,8 @@ def test_the_index_escapes_what_it_shows(tmp_path: Path) -> None:
 
 
 def test_compare_command(capsys, tmp_path: Path, monkeypatch) -> None:
-    def small(n_seeds: int, env: str):
-        whole = default_comparison(n_seeds, env)
+    def small(n_seeds: int, env: str, llm: str):
+        whole = default_comparison(n_seeds, env, llm)
         return dataclasses.replace(
             whole, train_tasks=whole.train_tasks[:1], test_tasks=whole.test_tasks[:2]
         )
@@ -109,8 +109,8 @@ def test_compare_command(capsys, tmp_path: Path, monkeypatch) -> None:
 
 
 def test_one_seed_is_compared_without_intervals(capsys, tmp_path: Path, monkeypatch) -> None:
-    def small(n_seeds: int, env: str):
-        whole = default_comparison(n_seeds, env)
+    def small(n_seeds: int, env: str, llm: str):
+        whole = default_comparison(n_seeds, env, llm)
         return dataclasses.replace(
             whole, train_tasks=whole.train_tasks[:1], test_tasks=whole.test_tasks[:2]
         )

@@ -95,7 +95,7 @@ class OfflineLLM:
 
     Examples
     --------
-    >>> from rememberer_nb.envs.profile import get_profile
+    >>> from rememberer_nb.envs import get_profile
     >>> from rememberer_nb.prompting.prompts import build_prompt
     >>> prompt = build_prompt(
     ...     get_profile("webshop"), "a red lamp", "[Search]", ["search[<keywords>]"]
