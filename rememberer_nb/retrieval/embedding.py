@@ -80,6 +80,8 @@ class EmbeddingSimilarity:
         ------
         LLMStopError : the endpoint gives no vectors.
         """
+        if not self._n_slots:
+            return np.zeros(0)
         vector = self._settle(query)
         # Not a product of matrices, whose last bits would depend on how many slots there are.
         cosines = np.einsum("ij,j->i", self._vectors[: self._n_slots], vector, dtype=np.float64)

@@ -34,6 +34,7 @@ class Corridor(TextTaskEnv):
 
     tasks = TASKS
     profile = PROFILE
+    is_over = True
 
     def reset(self, *, seed=None, options=None):
         self.task = self._choose_task(seed, options)
@@ -80,6 +81,8 @@ class Walker:
         examples, _, now = prompt.text.rpartition("## Now")
         actions = [line[2:] for line in now.partition("Available actions:\n")[2].splitlines()]
         actions = [action for action in actions if PROFILE.action_pattern.fullmatch(action)]
+        if not actions:
+            return Reply("there is nothing to do")
         good = re.findall(r"Encouraged:\n- (walk on|take lamp)", examples)
         chosen = good[-1] if good and good[-1] in actions else random.Random(seed).choice(actions)
         return Reply(f"{chosen} -> 0.50 so it was", prompt_tokens=1, completion_tokens=1)
