@@ -18,10 +18,10 @@ CHECK_PYTHON = $(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_i
 PIP_INSTALL = -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all lint notebooks figures lock clean
+.PHONY: help setup run test test-all test-nightly lint notebooks figures lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## install everything into .venv
 
@@ -40,6 +40,9 @@ test: $(INSTALLED) ## run the quick tests and the doctests
 
 test-all: $(INSTALLED) ## run the tests that `make test` leaves out: slow and e2e
 	$(PYTEST) -m "slow or e2e" $(PYTEST_ARGS)
+
+test-nightly: $(INSTALLED) ## run the quick tests on more examples, other ones each time
+	$(PYTEST) --hypothesis-profile nightly --timeout 1800 -m "not slow and not e2e" $(PYTEST_ARGS)
 
 lint: $(INSTALLED) ## check style, formatting and spelling
 	$(BIN)/ruff check .
