@@ -44,10 +44,11 @@ test-all: $(INSTALLED) ## run the tests that `make test` leaves out: slow and e2
 test-nightly: $(INSTALLED) ## run the quick tests on more examples, other ones each time
 	$(PYTEST) --hypothesis-profile nightly --timeout 1800 -m "not slow and not e2e" $(PYTEST_ARGS)
 
-lint: $(INSTALLED) ## check style, formatting and spelling
+lint: $(INSTALLED) ## check style, formatting, spelling and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
+	$(BIN)/mypy
 
 notebooks: $(INSTALLED) ## run every notebook and rewrite the committed outputs
 	$(BIN)/python -m rememberer_nb.teaching.suite refresh
@@ -65,6 +66,6 @@ lock: ## resolve the dependencies afresh and rewrite constraints.txt
 	@rm -rf $(LOCK_VENV)
 
 clean: ## remove caches and builds; .venv and runs/ stay
-	@rm -rf build dist .pytest_cache .ruff_cache .hypothesis
+	@rm -rf build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	@find . -path ./$(VENV) -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) \
 		-type d -prune -exec rm -rf {} +

@@ -33,12 +33,12 @@ class StepLimit(TimeLimit):
     @property
     def tasks(self) -> tuple[Task, ...]:
         """The environment's tasks, by number."""
-        return self.env.get_wrapper_attr("tasks")
+        return self.env.get_wrapper_attr("tasks")  # type: ignore[no-any-return]
 
     @property
     def profile(self) -> Profile:
         """What an agent needs to know of the environment."""
-        return self.env.get_wrapper_attr("profile")
+        return self.env.get_wrapper_attr("profile")  # type: ignore[no-any-return]
 
 
 def make_env(

@@ -109,4 +109,6 @@ class TextEnv(Protocol):
 
 def profile_of(env: TextEnv) -> Profile:
     """The environment's profile."""
-    return getattr(env, "unwrapped", env).profile  # type: ignore[no-any-return]
+    inner: Any = getattr(env, "unwrapped", env)
+    profile: Profile = inner.profile
+    return profile

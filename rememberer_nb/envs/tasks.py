@@ -112,7 +112,7 @@ def find_task(tasks: Sequence[Task], wanted: object) -> Task:
         wanted = wanted.number
     if isinstance(wanted, str):
         if not _NUMBER.fullmatch(wanted.strip()):
-            ids = unique(task.task_id for task in tasks[:1] + tasks[-1:])
+            ids = unique(task.task_id for task in (*tasks[:1], *tasks[-1:]))
             raise TaskError(f"no task {shown(wanted)}: there are tasks {' to '.join(ids)}")
         wanted = int(wanted)
     try:

@@ -32,6 +32,7 @@ from rememberer_nb.envs.registry import EnvSpec, find_env, register_env
 from rememberer_nb.errors import DataError, WorkerError
 from rememberer_nb.llms import close
 from rememberer_nb.loop.build import Settings, build_agent, build_env, build_llm, build_memory
+from rememberer_nb.loop.episode import memory_of
 from rememberer_nb.loop.training import Conduct, evaluate, train
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.system.files import reason
@@ -180,7 +181,7 @@ def _head(comparison: Comparison) -> dict[str, Any]:
     tasks = [env.unwrapped.tasks[n].text for n in comparison.train_tasks + comparison.test_tasks]
     identity = {
         "agent": described,
-        "initial": fingerprint(list(agent.memory or ())),
+        "initial": fingerprint(list(memory_of(agent) or ())),
         "task_texts": fingerprint(tasks),
     }
     return dict(plain({"comparison": {**to_data(comparison), "seeds": None}, "identity": identity}))

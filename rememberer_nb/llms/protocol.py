@@ -33,7 +33,10 @@ class LLM(Protocol):
         are recorded, and runs resumed, under equal settings only. No key and no address.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The spec."""
+        ...
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -51,6 +51,8 @@ class ExperienceMemory(RecordTable):
     (0, 1.0, 'a red lamp')
     """
 
+    _origin: dict[str, Any] | None
+
     def __init__(
         self,
         retrieval: RetrievalConfig | None = None,
@@ -278,7 +280,7 @@ class ExperienceMemory(RecordTable):
             self._eviction.changes = {}
         self._n_commits += 1
         self._n_episodes += len(episodes)
-        self._run = self._run if run is None else dict(run)
+        self._run = self.run if run is None else dict(run)
         self._is_dirty = False
 
     # Others like it
@@ -344,8 +346,7 @@ class ExperienceMemory(RecordTable):
         self._is_whole = False
         self._clear(f_g, f_o)
         self._n_commits = self._n_episodes = 0
-        self._run: dict[str, Any] | None = None
-        self._origin: dict[str, Any] | None = None
+        self._run = self._origin = None
         with self._store.reading():
             head = self._store.load_head()
             self._store.check_counts(head)

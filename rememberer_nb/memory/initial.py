@@ -34,9 +34,8 @@ def read_initial(source: str | Path, env: str = DEFAULT_ENV) -> tuple[Record, ..
     if source == EMPTY:
         return ()
     named = find_env(env).initial
-    found = named.get(source, source) if isinstance(source, str) else source
-    if callable(found):
-        found = found()
+    given = named.get(source, source) if isinstance(source, str) else source
+    found = given() if callable(given) else given
     if not isinstance(found, str | Path):
         return tuple(found)
     path = Path(found)
@@ -52,9 +51,9 @@ def read_initial(source: str | Path, env: str = DEFAULT_ENV) -> tuple[Record, ..
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise DataError(f"is no initial memory: expected format {FORMAT!r}", path=path)
     if content.get("version") != VERSION:
-        found = content.get("version")
+        version = content.get("version")
         raise DataError(
-            f"has version {shown(found)}, expected {VERSION}", path=path, field="version"
+            f"has version {shown(version)}, expected {VERSION}", path=path, field="version"
         )
     name = str(content.get("name", path.stem))
     rows = content.get("records")

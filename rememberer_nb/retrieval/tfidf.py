@@ -137,7 +137,7 @@ class TfidfSimilarity:
         """Cosine with each slot, ndarray of shape (n_slots,), in [0, 1]."""
         if not len(self):
             return np.zeros(len(self._row_of_slot))
-        sums = self.scorer(len(self._postings)).sum_rows(
+        sums: Floats = self.scorer(len(self._postings)).sum_rows(
             self._postings.table(), self._encode(query)
         )
         sums /= self._norms.view
@@ -250,7 +250,7 @@ class TfidfSimilarity:
         return ids
 
     def _add_rows(
-        self, slots: Iterable[int], ids: NDArray[np.int32], norms: Floats, common: Floats
+        self, slots: NDArray[np.int64], ids: NDArray[np.int32], norms: Floats, common: Floats
     ) -> None:
         """Note many rows that have just gone into the postings."""
         first = len(self._slots)

@@ -118,7 +118,7 @@ def nothing_is_more_alike(make: Make, texts: Sequence[str]) -> None:
     """No text is more like another than like itself."""
     scores = table(filled(make, texts), texts)
     excess = scores - np.diag(scores)[:, None]
-    query, slot = np.unravel_index(np.argmax(excess), excess.shape)
+    query, slot = map(int, np.unravel_index(np.argmax(excess), excess.shape))
     expect(
         excess[query, slot] <= TOLERANCE,
         f"{texts[query]!r:.40} to be most like itself ({scores[query, query]:.3f})",
@@ -190,7 +190,7 @@ def terms_add_up(make: Make, texts: Sequence[str]) -> None:
 def state_comes_back(make: Make, texts: Sequence[str]) -> None:
     """The state, restored after the same texts were put back, gives the same scores exactly."""
     # Many texts, and one that has come since: statistics that lag behind, as in a long run.
-    held = (*texts * N_COPIES, "one more, of words that no other text has")
+    held = (*tuple(texts) * N_COPIES, "one more, of words that no other text has")
     similarity = filled(make, held[:-1])
     similarity.put(len(held) - 1, held[-1])
     state = similarity.state()
