@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -233,8 +234,14 @@ def many_at_once(make: Make, texts: Sequence[str]) -> None:
 
 def threads(make: Make, texts: Sequence[str]) -> None:
     """Any number of threads may ask at the same time."""
-    similarity, queries = filled(make, texts), list(texts) * 8
-    expected = table(similarity, queries)
-    with ThreadPoolExecutor(4) as pool:
-        found = np.array(list(pool.map(similarity.scores, queries)))
+    queries = [*texts, *(f"{text} {i}" for i in range(40) for text in texts)]
+    expected, similarity = table(filled(make, texts), queries), filled(make, texts)
+    interval = sys.getswitchinterval()
+    # Threads take turns so often that they come between any two steps.
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = np.array(list(pool.map(similarity.scores, queries)))
+    finally:
+        sys.setswitchinterval(interval)
     expect(np.array_equal(found, expected), "the same scores from four threads", "others")
