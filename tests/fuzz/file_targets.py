@@ -122,7 +122,7 @@ def recording(case: Case) -> None:
 @target
 def comparison(case: Case) -> None:
     """The file of finished seeds."""
-    from rememberer_nb.experiments.comparison import comparison as experiments
+    from rememberer_nb.experiments import comparison as experiments
     from rememberer_nb.teaching.report import comparison_numbers
 
     wanted, rows = case.samples.comparison, case.samples.seed_rows
