@@ -18,10 +18,10 @@ CHECK_PYTHON = $(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_i
 PIP_INSTALL = -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all lint notebooks figures house lock clean
+.PHONY: help setup run test test-all test-nightly lint notebooks figures house lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## install everything into .venv
 
@@ -41,10 +41,14 @@ test: $(INSTALLED) ## run the quick tests and the doctests
 test-all: $(INSTALLED) ## run the tests that `make test` leaves out: slow and e2e
 	$(PYTEST) -m "slow or e2e" $(PYTEST_ARGS)
 
-lint: $(INSTALLED) ## check style, formatting and spelling
+test-nightly: $(INSTALLED) ## run the quick tests on more examples, other ones each time
+	$(PYTEST) --hypothesis-profile nightly --timeout 1800 -m "not slow and not e2e" $(PYTEST_ARGS)
+
+lint: $(INSTALLED) ## check style, formatting, spelling and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
+	$(BIN)/mypy
 
 notebooks: $(INSTALLED) ## run every notebook and rewrite the committed outputs
 	$(BIN)/python -m rememberer_nb.teaching.suite refresh
@@ -65,6 +69,6 @@ lock: ## resolve the dependencies afresh and rewrite constraints.txt
 	@rm -rf $(LOCK_VENV)
 
 clean: ## remove caches and builds; .venv and runs/ stay
-	@rm -rf build dist .pytest_cache .ruff_cache .hypothesis
+	@rm -rf build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	@find . -path ./$(VENV) -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) \
 		-type d -prune -exec rm -rf {} +

@@ -46,7 +46,7 @@ _HOME = {
     "prompting.exemplars": ("build_exemplar", "select_exemplars"),
     "prompting.prompts": ("build_prompt", "estimate_tokens"),
     "prompting.replies": ("parse_reply",),
-    "envs": ("Profile", "get_profile", "make_env", "register_profile"),
+    "envs": ("EnvSpec", "Profile", "find_env", "get_profile", "make_env", "register_env"),
     "envs.tasks": ("task_numbers",),
     "llms": ("LLM", "OfflineLLM", "RecordingLLM", "ReplayLLM", "make_llm", "register_llm"),
     "agents.interface": ("Agent",),

@@ -387,7 +387,8 @@ def from_data(cls: type[Value], data: Any) -> Value:
     from cattrs import BaseValidationError, transform_error
 
     try:
-        return _converter().structure(data, cls)
+        value: Value = _converter().structure(data, cls)
+        return value
     except BaseValidationError as error:
         problems = transform_error(error, format_exception=_problem)
         more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""

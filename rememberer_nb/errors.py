@@ -24,6 +24,7 @@
     │       └── ReplayError       the recording lacks this request
     ├── NotebookError         a notebook failed, or its kernel died
     ├── WorkerError           a worker process was killed, by a lack of memory perhaps
+    ├── CheckError            a part breaks a promise of its protocol              (AssertionError)
     └── MissingExtraError     an optional dependency is missing; names the extra       (ImportError)
 
 The command line prints the message of a `RemembererError` on one line and exits with status 1
@@ -256,6 +257,23 @@ class NotebookError(RemembererError):
 
 class WorkerError(RemembererError):
     """A worker process ended before its work did."""
+
+
+class CheckError(RemembererError, AssertionError):
+    """A part breaks a promise of its protocol; found by `rememberer_nb.testing`.
+
+    >>> raise CheckError("check_llm: name", "a text", 7)
+    Traceback (most recent call last):
+    ...
+    rememberer_nb.errors.CheckError: check_llm: name: expected a text, found 7
+    """
+
+    def __init__(self, check: str, expected: str, found: object):
+        self.check, self.expected, self.found = check, expected, found
+        super().__init__(check, expected, found)
+
+    def __str__(self) -> str:
+        return printable(f"{self.check}: expected {self.expected}, found {shown(self.found)}")
 
 
 class MissingExtraError(RemembererError, ImportError):

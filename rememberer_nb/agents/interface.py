@@ -42,8 +42,12 @@ class Agent(Protocol):
     """
 
     name: str
-    memory: Memory | None
     rlem: RlemConfig
+
+    @property
+    def memory(self) -> Memory | None:
+        """What it learns in."""
+        ...
 
     def decide(self, situation: Situation, random: StepRandom) -> Decision:
         """Choose an action."""

@@ -131,12 +131,15 @@ class PromptingAgent:
     def describe(self) -> Mapping[str, Any]:
         """What decisions depend on; `template` is the fingerprint of a sample prompt."""
         sample = self.sample_prompt()
+        # Budgets keep another prompt by another count.
+        is_estimate = self.count_tokens is estimate_tokens
         return {
             "name": self.name,
             "llm": settings_of(self.llm),
             "prompt": self.prompt,
             "template": fingerprint([sample.messages, sample.reply_schema]),
             "rlem": self.rlem,
+            **({} if is_estimate else {"sample_tokens": sample.n_tokens}),
             **self.source.describe(),
         }
 

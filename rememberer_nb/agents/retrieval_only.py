@@ -11,7 +11,7 @@ from rememberer_nb.agents.interface import Memory, Selection
 from rememberer_nb.agents.prompting_agent import PromptingAgent
 from rememberer_nb.agents.react import require_language_model
 from rememberer_nb.config import ExemplarConfig, PromptConfig, RetrievalConfig, RlemConfig
-from rememberer_nb.elements import Advice, Episode, Exemplar, LeftOut, Record, Situation
+from rememberer_nb.elements import Advice, Episode, Exemplar, Hit, LeftOut, Record, Situation
 from rememberer_nb.envs.profile import Profile
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.llms.protocol import LLM
@@ -67,7 +67,9 @@ class SuccessfulSteps:
         hits = self.memory.retrieve(
             situation.task.text, situation.observation, n_exemplars, self.retrieval.task_weight
         )
-        seen, exemplars, left_out = [], [], []
+        seen: list[Hit] = []
+        exemplars: list[Exemplar] = []
+        left_out: list[LeftOut] = []
         while len(exemplars) < n_exemplars and (hit := next(hits, None)) is not None:
             done = self.done_at(hit.record)
             if done is None:

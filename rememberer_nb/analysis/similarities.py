@@ -23,8 +23,7 @@ import numpy as np
 from rememberer_nb.config import RetrievalConfig
 from rememberer_nb.elements import Task
 from rememberer_nb.envs.profile import TextEnv, profile_of
-from rememberer_nb.envs.webshop.shoppers import FirstHitShopper
-from rememberer_nb.envs.wikihow.visitors import OracleVisitor
+from rememberer_nb.envs.registry import find_env
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.loop.episode import run_episode
 from rememberer_nb.memory import ExperienceMemory
@@ -32,8 +31,6 @@ from rememberer_nb.retrieval import make_similarity
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from rememberer_nb.envs.wikihow.site import Site
 
 # One name for both parts, or (f_g, f_o).
 Names = str | tuple[str, str]
@@ -58,69 +55,34 @@ class State:
     department: str
 
 
-def shop_states(env: TextEnv, tasks: Iterable[int]) -> tuple[State, ...]:
-    """The pages that a first-hit shopper meets: a search, a results and an item page per task.
-
-    >>> from rememberer_nb import make_env
-    >>> [state.page_type for state in shop_states(make_env("webshop"), [120])]
-    ['search', 'results', 'item']
-    """
-    goals = env.unwrapped.engine.shop.goals  # type: ignore[attr-defined]
-    states = []
-    for number in tasks:
-        episode = run_episode(env, FirstHitShopper(), number)
-        goal = goals[number]
-        states += [
-            State(episode.task, step.observation, step.page_type, goal.query, goal.category)
-            for step in episode.steps
-        ]
-    return tuple(states)
-
-
-def site_states(env: TextEnv, tasks: Iterable[int]) -> tuple[State, ...]:
-    """The screens of the how-to site on a shortest way through each task.
-
-    >>> from rememberer_nb import make_env
-    >>> [(s.page_type, s.kind) for s in site_states(make_env("wikihow"), [94])]
-    [('start', 'search'), ('results', 'article'), ('article', 'author')]
-    """
-    inner = env.unwrapped  # type: ignore[attr-defined]
-    visitor, site = OracleVisitor(inner), inner.engine.site
-    states = []
-    for number in tasks:
-        episode = run_episode(env, visitor, number)
-        goals = inner.how_to_tasks[number].goals
-        topic = next((site.articles[g.target].topic for g in goals if g.kind in _OF_ARTICLE), None)
-        department = "" if topic is None else _category(site, topic)
-        n_reached = 0
-        for step in episode.steps:
-            kind = goals[n_reached].kind
-            states.append(State(episode.task, step.observation, step.page_type, kind, department))
-            n_reached += int(step.reward)
-    return tuple(states)
-
-
-_OF_ARTICLE = ("search", "article")
-
-
-def _category(site: Site, topic: int) -> str:
-    parent = site.categories[topic].parent
-    return site.categories[topic if parent is None else parent].name
-
-
 def env_states(env: TextEnv, tasks: Iterable[int]) -> tuple[State, ...]:
-    """`shop_states` or `site_states`, as the environment asks for.
+    """The pages that the environment's scout meets on its way through tasks.
 
     Raises
     ------
     ConfigError
-        There are no labels for this environment.
+        The environment has brought no scout (`envs.registry.EnvSpec`).
+
+    Examples
+    --------
+    >>> from rememberer_nb import make_env
+    >>> [state.page_type for state in env_states(make_env("webshop"), [120])]
+    ['search', 'results', 'item']
+    >>> [(s.page_type, s.kind) for s in env_states(make_env("wikihow"), [94])]
+    [('start', 'search'), ('results', 'article'), ('article', 'author')]
     """
-    makers = {"webshop": shop_states, "wikihow": site_states}
-    name = profile_of(env).name
-    if name not in makers:
-        raise ConfigError(f"states have labels in {', '.join(makers)}, not in {name!r}")
-    return makers[name](env, tasks)
+    spec = find_env(profile_of(env).name)
+    if not spec.scout:
+        raise ConfigError(f"nothing labels the states of {spec.name!r}: it has no scout")
+    agent, labels = spec.load("scout")(env)
+    states = []
+    for number in tasks:
+        episode = run_episode(env, agent, number)
+        states += [
+            State(episode.task, step.observation, step.page_type, kind, department)
+            for step, (kind, department) in zip(episode.steps, labels(episode), strict=True)
+        ]
+    return tuple(states)
 
 
 def pair_group(one: State, other: State) -> str | None:

@@ -70,8 +70,8 @@ def _chosen(args: argparse.Namespace) -> Chosen:
         args.noted = [*getattr(args, "noted", []), ("--n-seeds", "run.seeds", seeds)]
     chosen = choose(args, {"run.seeds": "0:12"})
     run = replace(chosen.configs["run"], agent="rememberer")
-    if run.llm.partition(":")[0] != "offline":
-        raise ConfigError(f"compare asks the offline stand-in alone, not {run.llm}")
+    if run.llm.partition(":")[0] in ("openai", "llama.cpp", "record", "replay"):
+        raise ConfigError(f"compare asks no server, model or recording: {run.llm}")
     refuse(
         chosen.given,
         lambda name: not _is_compared(name),

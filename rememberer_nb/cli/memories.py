@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rememberer_nb.envs.registry import DEFAULT_ENV
 from rememberer_nb.system.printable import brief
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def add_memory_commands(add: Add, commands: Any, imports: Any, exports: Any) -> 
 def _add_views(add: Add, group: Any) -> None:
     parser = add(group, "stats", show_stats, "counts and ranges")
     parser.add_argument("file", type=Path, help="a memory file")
-    parser.add_argument("--env", default="webshop", help="whose page types to count (webshop)")
+    parser.add_argument(
+        "--env", default=DEFAULT_ENV, help=f"whose page types to count ({DEFAULT_ENV})"
+    )
     parser = add(group, "show", show_values, "its action values")
     parser.add_argument("file", type=Path, help="a memory file")
     parser.add_argument("--rows", type=int, default=20, help="how many (20)")

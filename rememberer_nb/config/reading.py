@@ -88,7 +88,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
         tables = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: is not TOML: {error}") from None
-    found = {}
+    found: dict[str, Any] = {}
     try:
         for stage, table in tables.items():
             if stage not in STAGES or not isinstance(table, dict):

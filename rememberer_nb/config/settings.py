@@ -207,7 +207,7 @@ class LLMConfig:
     budget_money: float | None = setting(None, or_none(positive), "money", "ours",
         "of a run; needs both prices", "--budget-money")
 
-    @budget_money.validator  # type: ignore[attr-defined]
+    @budget_money.validator
     def _has_prices(self, attribute: Any, value: float | None) -> None:
         is_priced = None not in (self.input_price, self.output_price)
         rule = Rule("None without prices", lambda money: is_priced or money is None)

@@ -17,9 +17,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from rememberer_nb.elements import Task
-from rememberer_nb.envs.profile import Profile, get_profile
+from rememberer_nb.envs.profile import Profile
 from rememberer_nb.envs.screens import Element, screen_actions, with_instruction
 from rememberer_nb.envs.text_env import TextTaskEnv
+from rememberer_nb.envs.wikihow.profile import WIKIHOW
 from rememberer_nb.errors import DataError, MissingExtraError
 
 # Numbers of Mobile-Env's action values (android_env.wrappers.VhIoWrapper).
@@ -142,7 +143,7 @@ class MobileEnv(TextTaskEnv):
     def __init__(self, android: AndroidTasks, *, profile: Profile | None = None):
         super().__init__()
         self.android = android
-        self.profile = profile or get_profile("wikihow")
+        self.profile = profile or WIKIHOW
         self._tasks = [Task(str(i), "", number=i) for i in range(android.nb_tasks)]
         self._number: int | None = None
         self._elements: tuple[Element, ...] = ()

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from rememberer_nb.errors import ConfigError
-
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -115,20 +113,6 @@ class TextEnv(Protocol):
 
 def profile_of(env: TextEnv) -> Profile:
     """The environment's profile."""
-    return getattr(env, "unwrapped", env).profile  # type: ignore[no-any-return]
-
-
-_PROFILES: dict[str, Callable[[], Profile]] = {}
-
-
-def register_profile(name: str, load: Callable[[], Profile]) -> None:
-    """Make a profile known by name; `load` runs when it is first asked for."""
-    _PROFILES[name] = load
-
-
-def get_profile(name: str) -> Profile:
-    """The profile of that name, or a `ConfigError` that lists the names there are."""
-    if name not in _PROFILES:
-        known = ", ".join(sorted(_PROFILES))
-        raise ConfigError(f"no environment profile is named {name!r}; known: {known}")
-    return _PROFILES[name]()
+    inner: Any = getattr(env, "unwrapped", env)
+    profile: Profile = inner.profile
+    return profile

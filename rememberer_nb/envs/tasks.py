@@ -7,17 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from rememberer_nb.elements import Task, unique
+from rememberer_nb.envs.registry import DEFAULT_ENV, find_env
 from rememberer_nb.errors import ConfigError, TaskError, shown
 
-# Source: paper, section 4.1 (the test set and two training sets of the web shop).
-TASK_SETS = {"test": range(0, 100), "S0": range(500, 510), "S1": range(510, 520)}
-# Sizes as in the paper; which tasks is our choice. Those not named are for development.
-_SETS_BY_ENV: dict[str, Mapping[str, range]] = {
-    "webshop": TASK_SETS,
-    "wikihow": {"test": range(0, 70), "S0": range(70, 80), "S1": range(80, 90)},
-}
-# What the notebooks look around in: no test task, and none that is trained on.
-_DEVELOPMENT = {"webshop": range(100, 500), "wikihow": range(90, 200)}
 _RANGE = re.compile(r"([0-9]{1,18}):([0-9]{1,18})")
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
 
@@ -29,25 +21,30 @@ def _check(number: int, n_tasks: int) -> int:
     return number
 
 
-def task_sets(env: str = "webshop") -> Mapping[str, range]:
+def task_sets(env: str = DEFAULT_ENV) -> Mapping[str, Sequence[int]]:
     """The named task sets of an environment; none for one that has not named any.
+
+    Raises
+    ------
+    ConfigError
+        No environment has that name.
 
     >>> task_sets("wikihow")["S0"]
     range(70, 80)
     """
-    return _SETS_BY_ENV.get(env, {})
+    return find_env(env).task_sets
 
 
-def development_tasks(env: str = "webshop") -> range:
+def development_tasks(env: str = DEFAULT_ENV) -> Sequence[int]:
     """The tasks for looking around: of no named set. Empty for an environment without such.
 
     >>> development_tasks(), development_tasks("wikihow")
     (range(100, 500), range(90, 200))
     """
-    return _DEVELOPMENT.get(env, range(0))
+    return find_env(env).development
 
 
-def _numbers(spec: str, sets: Mapping[str, range]) -> Sequence[int]:
+def _numbers(spec: str, sets: Mapping[str, Sequence[int]]) -> Sequence[int]:
     if spec in sets:
         return sets[spec]
     if found := _RANGE.fullmatch(spec):
@@ -57,19 +54,20 @@ def _numbers(spec: str, sets: Mapping[str, range]) -> Sequence[int]:
     return ()
 
 
-def task_numbers(spec: str, n_tasks: int, env: str = "webshop") -> tuple[int, ...]:
+def task_numbers(spec: str, n_tasks: int, env: str = DEFAULT_ENV) -> tuple[int, ...]:
     """The task numbers that a specification names, in its order, each once.
 
     Parameters
     ----------
-    spec : "test", "S0", "S1", a half-open range "a:b", a number, or several of these with commas.
+    spec : a named set ("test", "S0", "S1"), a half-open range "a:b", a number, or several of these
+        with commas.
     n_tasks : how many tasks there are.
     env : the environment whose named sets are meant.
 
     Raises
     ------
     ConfigError
-        The specification cannot be read, or names nothing.
+        The specification cannot be read, or names nothing; or no environment has that name.
     TaskError
         It names a task that does not exist.
 
@@ -89,8 +87,9 @@ def task_numbers(spec: str, n_tasks: int, env: str = "webshop") -> tuple[int, ..
             raise ConfigError(
                 f"tasks should be {sets}a range a:b with a < b, or numbers; got {shown(part)}"
             )
-        _check(named[0], n_tasks)
-        _check(named[-1], n_tasks)
+        # A range from outside may be too long to be walked through.
+        for number in (named[0], named[-1]) if isinstance(named, range) else named:
+            _check(number, n_tasks)
         numbers |= dict.fromkeys(named)
     return tuple(numbers)
 
@@ -113,7 +112,7 @@ def find_task(tasks: Sequence[Task], wanted: object) -> Task:
         wanted = wanted.number
     if isinstance(wanted, str):
         if not _NUMBER.fullmatch(wanted.strip()):
-            ids = unique(task.task_id for task in tasks[:1] + tasks[-1:])
+            ids = unique(task.task_id for task in (*tasks[:1], *tasks[-1:]))
             raise TaskError(f"no task {shown(wanted)}: there are tasks {' to '.join(ids)}")
         wanted = int(wanted)
     try:

@@ -28,9 +28,11 @@ from rememberer_nb.config import checked_count
 from rememberer_nb.config.identity import differences, fingerprint, plain
 from rememberer_nb.elements import Episode, to_data
 from rememberer_nb.envs.profile import TextEnv
+from rememberer_nb.envs.registry import EnvSpec, find_env, register_env
 from rememberer_nb.errors import DataError, WorkerError
 from rememberer_nb.llms import close
 from rememberer_nb.loop.build import Settings, build_agent, build_env, build_llm, build_memory
+from rememberer_nb.loop.episode import memory_of
 from rememberer_nb.loop.training import Conduct, evaluate, train
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.system.files import reason
@@ -156,7 +158,8 @@ def compare(
     n_jobs = checked_count("--jobs", n_jobs, 1, MAX_JOBS)
     done = _read_done(path, comparison) if path is not None else {}
     waiting = [seed for seed in comparison.seeds if seed not in done]
-    calls = [joblib.delayed(run_seed)(comparison, seed) for seed in waiting]
+    spec = find_env(comparison.settings.env)
+    calls = [joblib.delayed(_in_worker)(spec, comparison, seed) for seed in waiting]
     with closing(in_parallel(calls, n_jobs)) as results:
         bar = tqdm(results, total=len(waiting), desc="compare", unit="seed", disable=not is_shown)
         for result in bar:
@@ -179,7 +182,7 @@ def _head(comparison: Comparison) -> dict[str, Any]:
     tasks = [env.unwrapped.tasks[n].text for n in comparison.train_tasks + comparison.test_tasks]
     identity = {
         "agent": described,
-        "initial": fingerprint(list(agent.memory or ())),
+        "initial": fingerprint(list(memory_of(agent) or ())),
         "task_texts": fingerprint(tasks),
     }
     return dict(plain({"comparison": {**to_data(comparison), "seeds": None}, "identity": identity}))
@@ -204,6 +207,12 @@ def in_parallel(calls: Sequence[Any], n_jobs: int) -> Generator[Any, None, None]
         raise WorkerError(
             "a worker process was killed, perhaps for want of memory; --jobs 1 needs none"
         ) from error
+
+
+def _in_worker(spec: EnvSpec, comparison: Comparison, seed: int) -> dict[str, Any]:
+    """`run_seed` in a process that may not know the environment yet."""
+    register_env(spec)
+    return run_seed(comparison, seed)
 
 
 def _append(path: Path, result: dict[str, Any]) -> None:

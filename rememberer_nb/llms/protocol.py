@@ -16,7 +16,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from rememberer_nb.config import LLMConfig, OfflineConfig
 from rememberer_nb.elements import Prompt, Reply
-from rememberer_nb.envs.profile import Profile, get_profile
+from rememberer_nb.envs.profile import Profile
+from rememberer_nb.envs.registry import get_profile
 from rememberer_nb.errors import ConfigError
 
 
@@ -32,7 +33,10 @@ class LLM(Protocol):
         are recorded, and runs resumed, under equal settings only. No key and no address.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The spec."""
+        ...
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -34,18 +34,18 @@ from rememberer_nb.config import (
 from rememberer_nb.elements import Record
 from rememberer_nb.envs import make_env
 from rememberer_nb.envs.profile import Profile, TextEnv, profile_of
+from rememberer_nb.envs.registry import DEFAULT_ENV, find_env
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.llms import LLM, make_llm
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory.history import History
-from rememberer_nb.memory.initial import NAMES, read_initial
+from rememberer_nb.memory.initial import read_initial
 from rememberer_nb.memory.origin import check_origin, origin_in, origin_of
 from rememberer_nb.memory.store.file import closed_on_failure
 from rememberer_nb.prompting.prompts import CountTokens, estimate_tokens
 from rememberer_nb.prompting.react_prompts import demonstration_of
 
 OFFLINE_AGENTS = ("random", "llm_only", "fixed_exemplars", "rememberer")
-DEFAULT_INITIAL = "E0"
 LLM_AGENTS = ("react", "reflexion", "retrieval_only")
 AGENTS = (*OFFLINE_AGENTS, *LLM_AGENTS)
 
@@ -54,14 +54,14 @@ AGENTS = (*OFFLINE_AGENTS, *LLM_AGENTS)
 class Settings:
     """Everything a run depends on but its seed and its tasks.
 
-    `initial` is what a new memory starts from; None stands for E0, and for whatever the memory of
-    a file has started from.
+    `initial` is what a new memory starts from; None stands for what the environment's memories
+    start from by default, and for whatever the memory of a file has started from.
 
-    >>> Settings().env, Settings().llm
-    ('webshop', 'offline')
+    >>> Settings().env, Settings().llm, Settings().new_initial
+    ('webshop', 'offline', 'E0')
     """
 
-    env: str = "webshop"
+    env: str = DEFAULT_ENV
     llm: str = "offline"
     initial: str | None = None
     retrieval: RetrievalConfig = field(default_factory=RetrievalConfig)
@@ -86,6 +86,11 @@ class Settings:
         run = RunConfig(env=self.env, llm=self.llm, initial=self.initial)
         others = {name: getattr(self, name) for name in STAGES if name not in ("run", "llm")}
         return {"run": run, **others, "llm": self.llm_config}
+
+    @property
+    def new_initial(self) -> str:
+        """What a new memory starts from."""
+        return self.initial or find_env(self.env).default_initial
 
 
 def build_env(settings: Settings) -> Any:
@@ -114,7 +119,7 @@ def build_memory(
     records: tuple[Record, ...] | None = None
     if settings.initial is not None or path is None or not Path(path).exists():
         # Before a file is made.
-        records = read_initial(settings.initial or DEFAULT_INITIAL, settings.env)
+        records = read_initial(settings.new_initial, settings.env)
     memory = ExperienceMemory.open(
         path,
         must_exist=must_exist,
@@ -125,7 +130,7 @@ def build_memory(
     )
     with closed_on_failure(memory):
         if memory.is_new:
-            source = settings.initial or DEFAULT_INITIAL
+            source = settings.new_initial
             records = read_initial(source, settings.env) if records is None else records
             memory.begin(records, origin_of(source, records))
             if not read_only:
@@ -152,7 +157,7 @@ def initial_name(settings: Settings, memory: ExperienceMemory | None = None) -> 
     origin = None if memory is None else memory.origin
     if origin is None and settings.initial is None and memory is not None:
         origin = origin_in(memory)
-    return settings.initial or DEFAULT_INITIAL if origin is None else str(origin["name"])
+    return settings.new_initial if origin is None else str(origin["name"])
 
 
 def build_llm(env: TextEnv, settings: Settings) -> LLM:
@@ -222,5 +227,6 @@ def _fixed_exemplars(
 def _initial(settings: Settings, memory: ExperienceMemory | None) -> tuple[Record, ...]:
     """Initial records as such: those named, else those that the memory started from."""
     name = initial_name(settings, memory)
-    source = settings.initial or (name if name in NAMES else DEFAULT_INITIAL)
-    return read_initial(source, settings.env)
+    if settings.initial is None and name in find_env(settings.env).initial:
+        return read_initial(name, settings.env)
+    return read_initial(settings.new_initial, settings.env)

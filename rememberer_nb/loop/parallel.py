@@ -13,7 +13,7 @@ from __future__ import annotations
 import copy
 import functools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -128,7 +128,7 @@ def run_jobs(
     work: Callable[[Worker, Agent, Job], Result],
     workers: Sequence[Worker],
     agent: Agent,
-) -> Iterator[tuple[int, Result]]:
+) -> Generator[tuple[int, Result], None, None]:
     """Do the jobs, as many at a time as there are workers; yields (number of the job, result).
 
     Parameters

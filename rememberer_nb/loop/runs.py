@@ -16,6 +16,7 @@ from rememberer_nb.config import RolloutConfig
 from rememberer_nb.config.identity import differences, plain
 from rememberer_nb.elements import Episode
 from rememberer_nb.errors import ConfigError
+from rememberer_nb.loop.episode import memory_of
 from rememberer_nb.memory import ExperienceMemory
 
 # Epoch, position in it, task number: what a training has to do.
@@ -68,7 +69,7 @@ def describe_run(
     ------
     ConfigError : the agent does not describe itself, or not by plain values.
     """
-    memory = agent.memory
+    memory = memory_of(agent)
     return dict(
         plain(
             {
@@ -157,7 +158,7 @@ class KeptEpisodes:
     def add(self, episodes: Sequence[Episode]) -> None:
         """Commit them together, with what the agent has to say of them."""
         episodes, stop = after_episodes(self.agent, episodes)
-        memory = self.agent.memory
+        memory = memory_of(self.agent)
         if memory is not None and self.run is None:
             memory.commit()
         elif memory is not None and self.run is not None:
@@ -169,8 +170,9 @@ class KeptEpisodes:
 
     def finish(self) -> None:
         """Note that the run is over."""
-        if self.agent.memory is not None and self.run is not None:
-            self.agent.memory.commit(run=self.run.note(is_finished=True))
+        memory = memory_of(self.agent)
+        if memory is not None and self.run is not None:
+            memory.commit(run=self.run.note(is_finished=True))
 
     def _announce(self, episodes: Sequence[Episode]) -> None:
         for episode in episodes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -145,7 +145,7 @@ def evaluate(
 
 def _collect(
     env: TextEnv, agent: Agent, attempts: Sequence[Attempt], slots: Slots
-) -> Iterator[tuple[int, Episode]]:
+) -> Generator[tuple[int, Episode], None, None]:
     """Episodes without learning, as they are finished, with the numbers of their attempts."""
     envs = slots.environments(env, len(attempts))
     if len(envs) == 1:

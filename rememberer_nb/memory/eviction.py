@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from rememberer_nb.elements import Hit, Record
 from rememberer_nb.errors import ConfigError
+from rememberer_nb.memory.held import Unread
 
 # Of a record: its similarity to the nearest other one, and that one's id.
 Neighbour = tuple[float, int]
@@ -35,7 +36,7 @@ class Eviction(Protocol):
 
     changes: dict[int, Neighbour | None]
 
-    def put(self, record: Record) -> None:
+    def put(self, record: Unread) -> None:
         """A record is new or has changed."""
         ...
 
@@ -94,7 +95,7 @@ class _ByKey:
         self.changes: dict[int, Neighbour | None] = {}
         self._queue = _Queue()
 
-    def put(self, record: Record) -> None:
+    def put(self, record: Unread) -> None:
         """A record is new or has changed."""
         self._queue.put(record.record_id, self._key(record))
 
@@ -116,21 +117,21 @@ class _ByKey:
     def restore(self, neighbours: Mapping[int, Neighbour]) -> None:
         """Nothing is told."""
 
-    def _key(self, record: Record) -> Any:
+    def _key(self, record: Unread) -> Any:
         raise NotImplementedError
 
 
 class LeastVisited(_ByKey):
     """The record with the fewest updates; of equals the oldest."""
 
-    def _key(self, record: Record) -> Any:
+    def _key(self, record: Unread) -> Any:
         return record.n_visits
 
 
 class Oldest(_ByKey):
     """The record that came in first."""
 
-    def _key(self, record: Record) -> Any:
+    def _key(self, record: Unread) -> Any:
         return record.record_id
 
 
@@ -153,7 +154,7 @@ class Redundancy:
         self._waiting: set[int] = set()
         self._queue = _Queue()
 
-    def put(self, record: Record) -> None:
+    def put(self, record: Unread) -> None:
         """A record is new or has changed."""
         if record.record_id not in self._n_visits:
             self._waiting.add(record.record_id)

@@ -11,18 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from rememberer_nb.elements import ActionValue, Record
+from rememberer_nb.envs.registry import DEFAULT_ENV, EMPTY, find_env
 from rememberer_nb.errors import ConfigError, DataError, shown
 from rememberer_nb.system.checks import is_count, is_number
 from rememberer_nb.system.files import read_json
-from rememberer_nb.system.resources import data_path
 
 FORMAT = "rememberer_nb/initial-memory"
 VERSION = 1
-NAMES = ("E0", "E1", "E2")
 
 
-def read_initial(source: str | Path, env: str = "webshop") -> tuple[Record, ...]:
-    """The records of a bundled initial memory ("E0", "E1", "E2"), of a file, or none ("empty").
+def read_initial(source: str | Path, env: str = DEFAULT_ENV) -> tuple[Record, ...]:
+    """The records of an initial memory of the environment ("E0"), of a file, or none ("empty").
 
     A file that ends in .yaml or .yml is a published memory pool (`importers.pools`). Raises
     `DataError` naming file and field when a file is neither.
@@ -32,13 +31,17 @@ def read_initial(source: str | Path, env: str = "webshop") -> tuple[Record, ...]
     >>> read_initial("E0")[0].source
     'E0'
     """
-    if source == "empty":
+    if source == EMPTY:
         return ()
-    path = data_path(env, f"{source}.json") if source in NAMES else Path(source)
-    if source not in NAMES and not os.path.lexists(path):
-        raise ConfigError(
-            f"no initial memory {str(source)!r}: expected {', '.join(NAMES)}, 'empty' or a file"
-        )
+    named = find_env(env).initial
+    given = named.get(source, source) if isinstance(source, str) else source
+    found = given() if callable(given) else given
+    if not isinstance(found, str | Path):
+        return tuple(found)
+    path = Path(found)
+    if source not in named and not os.path.lexists(path):
+        expected = ", ".join([*named, f"{EMPTY!r} or a file"])
+        raise ConfigError(f"no initial memory {str(source)!r}: expected {expected}")
     if path.suffix in (".yaml", ".yml"):
         # Imported late: the importers stand further down the loop.
         from rememberer_nb.memory.pools import read_pool
@@ -48,9 +51,9 @@ def read_initial(source: str | Path, env: str = "webshop") -> tuple[Record, ...]
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise DataError(f"is no initial memory: expected format {FORMAT!r}", path=path)
     if content.get("version") != VERSION:
-        found = content.get("version")
+        version = content.get("version")
         raise DataError(
-            f"has version {shown(found)}, expected {VERSION}", path=path, field="version"
+            f"has version {shown(version)}, expected {VERSION}", path=path, field="version"
         )
     name = str(content.get("name", path.stem))
     rows = content.get("records")

@@ -156,7 +156,8 @@ def _cell(name: str, value: Any) -> str:
     if name not in _TEXTS:
         return json.dumps(value)
     # An empty text is two quotes, to tell it from what is missing; so one of quotes gets two more.
-    return value if value.strip('"') else value + '""'
+    text: str = value
+    return text if text.strip('"') else text + '""'
 
 
 def _read_csv(path: Path) -> Iterator[tuple[int, Row]]:

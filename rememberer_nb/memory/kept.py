@@ -28,6 +28,9 @@ from rememberer_nb.retrieval import Similarity
 class KeptTable(RecordTable):
     """A record table whose changes go to a store at each `commit`; see `ExperienceMemory`."""
 
+    _run: dict[str, Any] | None
+    _origin: dict[str, Any] | None
+
     def __init__(
         self,
         retrieval: RetrievalConfig | None = None,
@@ -211,8 +214,7 @@ class KeptTable(RecordTable):
         self._is_whole = False
         self._clear(f_g, f_o)
         self._n_commits = self._n_episodes = 0
-        self._run: dict[str, Any] | None = None
-        self._origin: dict[str, Any] | None = None
+        self._run = self._origin = None
         with self._store.reading():
             head = self._store.load_head()
             self._store.check_counts(head)

@@ -27,12 +27,12 @@ _NODE_COST = 100
 MAX_HEIGHT = 30
 
 
-class PoolLoader(yaml.SafeLoader):
+class PoolLoader(yaml.SafeLoader):  # type: ignore[misc]
     """Builds plain values and tuples; a mapping must not name a key twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """As the safe loader, but a repeated key is an error and not the last one's win."""
-        mapping = super().construct_mapping(node, deep=deep)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
         if len(mapping) < len(node.value):
             raise yaml.constructor.ConstructorError(
                 None, None, "a key stands twice in one mapping", node.start_mark
@@ -40,7 +40,7 @@ class PoolLoader(yaml.SafeLoader):
         return mapping
 
 
-class PoolDumper(yaml.SafeDumper):
+class PoolDumper(yaml.SafeDumper):  # type: ignore[misc]
     """Writes plain values and tuples, each in full: no aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:

@@ -169,7 +169,8 @@ def _entry(key: Any, value: Any, path: Path, line: int) -> _Entry:
         if problem := _problem(action, numbers):
             raise DataError(f"{problem}; found {shown(action)}", path=path, field=where)
     try:
-        return _Entry(*key, content=_plain(value))
+        observation, task, third = key
+        return _Entry(observation, task, third, _plain(value))
     except TypeError as error:
         raise DataError(str(error), path=path, field=where) from None
 

@@ -280,7 +280,7 @@ class RecordTable:
             record_id = self.insert(record.task, record.observation, source=record.source)
             self._put(dataclasses.replace(record, record_id=record_id))
             record_ids.append(record_id)
-        self._next_update = self._log_start = max(self._next_update, log_start)
+        self._next_update = self._log_start = max(self.n_updates, log_start)
         return record_ids
 
     def refresh(self) -> None:

@@ -203,7 +203,7 @@ def _framed(body: Markup) -> str:
 
 
 def html_table(
-    columns: tuple[str, ...], rows: list[tuple[str, ...]], limit: int = LINE_LIMIT
+    columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], limit: int = LINE_LIMIT
 ) -> str:
     """A plain table; cells that are numbers are right-aligned, everything is escaped.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -22,6 +23,9 @@ Encode = Callable[[Sequence[str]], np.ndarray]
 # Queries whose vectors are kept: what is seen now is often inserted a step later.
 N_REMEMBERED = 256
 _KEY_BYTES = 16
+# Threads that ask at the same time note vectors one after the other; never held while an endpoint
+# is asked. One for all, since a similarity can be copied and a lock cannot.
+_NOTING = threading.Lock()
 
 
 class EmbeddingSimilarity:
@@ -80,6 +84,8 @@ class EmbeddingSimilarity:
         ------
         LLMStopError : the endpoint gives no vectors.
         """
+        if not self._n_slots:
+            return np.zeros(0)
         vector = self._settle(query)
         # Not a product of matrices, whose last bits would depend on how many slots there are.
         cosines = np.einsum("ij,j->i", self._vectors[: self._n_slots], vector, dtype=np.float64)
@@ -128,11 +134,12 @@ class EmbeddingSimilarity:
         if missing:
             found = self._ask([wanted[key] for key in missing])
             vectors |= dict(zip(missing, found, strict=True))
-        for slot, text in list(self._waiting.items()):
-            self._fill(slot, _key(text), vectors[_key(text)])
-        if query is None:
-            return np.zeros(0, dtype=np.float32)
-        self._remember(_key(query), vectors[_key(query)])
+        with _NOTING:
+            for slot, text in list(self._waiting.items()):
+                self._fill(slot, _key(text), vectors[_key(text)])
+            if query is None:
+                return np.zeros(0, dtype=np.float32)
+            self._remember(_key(query), vectors[_key(query)])
         return vectors[_key(query)]
 
     def _ask(self, texts: Sequence[str]) -> np.ndarray:

@@ -199,7 +199,10 @@ class RecordIndex:
             lambda: self._tasks.list_best(by_task),
             n,
         )
-        return None if found is None else self._combine(*found, by_task, task_weight)
+        if found is None:
+            return None
+        slots, scores = found
+        return self._combine(slots, scores, by_task, task_weight)
 
     def _combine(
         self, slots: np.ndarray | slice, scores: np.ndarray, by_task: np.ndarray, task_weight: float

@@ -19,11 +19,12 @@ from rememberer_nb.analysis.metrics import (
 from rememberer_nb.config import checked_count, replace
 from rememberer_nb.config.fields import MAX_SEEDS
 from rememberer_nb.config.reading import to_toml
-from rememberer_nb.envs.tasks import task_numbers
+from rememberer_nb.envs import BUNDLED, find_env, task_numbers
+from rememberer_nb.envs.registry import DEFAULT_ENV
 from rememberer_nb.errors import DataError
 from rememberer_nb.experiments.comparison import CONDITIONS, PAIRS, Comparison, compare
 from rememberer_nb.experiments.stand_in import Sweep, sweep_report
-from rememberer_nb.loop.build import DEFAULT_INITIAL, Settings, build_env
+from rememberer_nb.loop.build import Settings, build_env
 from rememberer_nb.system.files import reason
 from rememberer_nb.system.places import write_text
 from rememberer_nb.system.templates import macros
@@ -32,18 +33,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-_PLACES = {"webshop": "bundled shop", "wikihow": "bundled how-to site"}
-
-
-def default_comparison(n_seeds: int = 12, env: str = "webshop") -> Comparison:
-    """The default settings in a bundled environment, with the offline LLM."""
+def default_comparison(
+    n_seeds: int = 12, env: str = DEFAULT_ENV, llm: str = "offline"
+) -> Comparison:
+    """The default settings in an environment."""
     n_seeds = checked_count("--n-seeds", n_seeds, 1, MAX_SEEDS)
-    return comparison_of(Settings(env=env), tuple(range(n_seeds)))
+    return comparison_of(Settings(env=env, llm=llm), tuple(range(n_seeds)))
 
 
 def comparison_of(settings: Settings, seeds: tuple[int, ...]) -> Comparison:
-    """Epochs on S0, then the test tasks; from E0 unless the settings say otherwise."""
-    settings = dataclasses.replace(settings, initial=settings.initial or DEFAULT_INITIAL)
+    """Epochs on S0, then the test tasks; from the environment's own start by default."""
+    settings = dataclasses.replace(settings, initial=settings.new_initial)
     n_tasks = len(build_env(settings).unwrapped.tasks)
     return Comparison(
         settings=settings,
@@ -142,9 +142,10 @@ def comparison_text(numbers: dict[str, Any], comparison: Comparison) -> str:
     if n_seeds == 1:
         seeds, spread = "1 seed", "means"
         claim = "- one seed has no interval, so no effect is claimed"
+    llm = settings.llm + (" stand-in" if settings.llm.startswith("offline") else "")
     lines = [
-        f"{len(comparison.test_tasks)} test tasks, {seeds}; {_PLACES[settings.env]}, "
-        f"LLM: {settings.llm} stand-in; {spread}",
+        f"{len(comparison.test_tasks)} test tasks, {seeds}; {find_env(settings.env).place}, "
+        f"LLM: {llm}; {spread}",
         "",
         f"{'agent':24}{'success rate':>26}{'mean reward':>26}",
     ]
@@ -229,7 +230,7 @@ def figures(folder: Path, *, n_jobs: int = 2) -> list[Path]:
     loop = folder / "loop.svg"
     write_text(loop, LoopDiagram()._repr_svg_() + "\n")
     paths = [loop]
-    for env in _PLACES:
+    for env in BUNDLED:
         comparison = default_comparison(env=env)
         numbers = comparison_numbers(compare(comparison, n_jobs=n_jobs))
         text = comparison_text(numbers, comparison)

@@ -24,6 +24,7 @@ import nbformat
 from tqdm.auto import tqdm
 
 from rememberer_nb.config import checked_count
+from rememberer_nb.envs.registry import DEFAULT_ENV
 from rememberer_nb.errors import ConfigError, NotebookError, RemembererError
 from rememberer_nb.experiments.comparison import MAX_JOBS, Comparison
 from rememberer_nb.system.places import claimed_folder, new_run_folder, write_text
@@ -193,7 +194,8 @@ def run_suite(
     """Run notebooks and the comparison of agents; see the module for what a run leaves.
 
     `parameters` go to every notebook of the run, over its fast values; what does not fit one of
-    them is refused (`ConfigError`) before anything runs.
+    them is refused (`ConfigError`) before anything runs. Agents are compared in the environment
+    that the parameter `env` names.
 
     A notebook that fails, or whose kernel dies, does not keep the others from running: the result's
     "problems" name it, and the error. Ctrl-C and SIGTERM leave what is finished: the result's
@@ -205,7 +207,8 @@ def run_suite(
     for path in find_notebooks(only):
         own = fast_parameters(path) if is_fast else {}
         given[path] = checked(path, {**own, **(parameters or {})})
-    comparison = default_comparison(n_seeds) if n_seeds and not only else None
+    env = (parameters or {}).get("env", DEFAULT_ENV)
+    comparison = default_comparison(n_seeds, env) if n_seeds and not only else None
     with claimed_folder(out.resolve()) if out else new_run_folder() as folder:
         runs = {path.stem: NotebookRun(path.stem) for path in given}
         suite = _Suite(folder.resolve(), is_shown, runs)

@@ -15,12 +15,11 @@ from rememberer_nb.analysis.similarities import (
     nearest_others,
     pair_group,
     scored_pairs,
-    shop_states,
     similarity_table,
-    site_states,
 )
 from rememberer_nb.elements import Task
-from rememberer_nb.envs import get_profile, make_env
+from rememberer_nb.envs import EnvSpec, get_profile, make_env
+from rememberer_nb.envs.registry import _SPECS
 from rememberer_nb.errors import ConfigError
 
 
@@ -112,7 +111,7 @@ def test_auc_agrees_with_scikit_learn():
 
 
 def test_states_of_the_shop_and_their_table():
-    states = shop_states(make_env("webshop"), range(100, 140))
+    states = env_states(make_env("webshop"), range(100, 140))
     assert [s.page_type for s in states[:3]] == ["search", "results", "item"]
     assert len(states) == 120
     table = auc_table(scored_pairs(states))
@@ -125,7 +124,7 @@ def test_states_of_the_shop_and_their_table():
 
 def test_states_of_the_how_to_site_are_labelled_by_the_instruction_in_force():
     env = make_env("wikihow")
-    states = site_states(env, [94, 99])
+    states = env_states(env, [94, 99])
     assert [(s.page_type, s.kind) for s in states[:3]] == [
         ("start", "search"),
         ("results", "article"),
@@ -136,11 +135,10 @@ def test_states_of_the_how_to_site_are_labelled_by_the_instruction_in_force():
         "search", "article", "article", "article", "category", "article", "article"
     ]  # fmt: skip
     assert states[3].department == "Home and Cleaning"
-    assert env_states(env, [94, 99]) == states
 
 
 def test_the_papers_similarities_rank_screens_of_the_site():
-    states = site_states(make_env("wikihow"), range(90, 120))
+    states = env_states(make_env("wikihow"), range(90, 120))
     pairs = scored_pairs(states, ("instruction_pattern", "lcs"))
     groups = pairs.groupby("group", observed=True)["total"].mean()
     assert groups.idxmax() == "same page, same kind of task"
@@ -149,11 +147,14 @@ def test_the_papers_similarities_rank_screens_of_the_site():
     assert first["total"] == pytest.approx(total)
 
 
-def test_environments_without_labels_are_refused():
+def test_environments_without_labels_are_refused(monkeypatch):
     class Other:
         profile = dataclasses.replace(get_profile("webshop"), name="moon")
 
-    with pytest.raises(ConfigError, match="moon"):
+    with pytest.raises(ConfigError, match="no environment is named 'moon'"):
+        env_states(Other(), [1])
+    monkeypatch.setitem(_SPECS, "moon", EnvSpec("moon", make=Other, profile=Other.profile))
+    with pytest.raises(ConfigError, match="labels the states of 'moon': it has no scout"):
         env_states(Other(), [1])
 
 

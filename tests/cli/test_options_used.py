@@ -282,7 +282,7 @@ def test_what_the_stand_in_and_a_replay_have_no_use_for() -> None:
         (["evaluate", "--estimate", "--out", "o"], "--estimate runs nothing: --out has no effect"),
         (["evaluate", "--set", "rlem.gamma=0.5"], "an evaluation learns nothing: --set rlem.gamma"),
         (["compare", "--set", "llm.model=m"], "asks no server: --set llm.model has no effect"),
-        (["compare", "--set", "run.llm=openai:m"], "asks the offline stand-in alone, not openai:m"),
+        (["compare", "--set", "run.llm=openai:m"], "asks no server, model or recording: openai:m"),
         (["compare", "--n-candidates", "3"], "without --ranking two_phase"),
         (["evaluate", "--tasks", ""], "tasks should be one of test, S0, S1, a range"),
         (["train", "--tasks", " "], "tasks should be one of test, S0, S1, a range"),

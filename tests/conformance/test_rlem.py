@@ -25,7 +25,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("case_path", cases or [pytest.param(None, marks=skip)])
 
 
-def transitions(steps: list[dict]) -> list[Transition]:
+def transitions(steps: list[dict], truncated: bool = False) -> list[Transition]:
     """A recorded step holds the action that led to its observation, and that action's reward."""
     pairs = list(itertools.pairwise(steps))
     return [
@@ -34,7 +34,8 @@ def transitions(steps: list[dict]) -> list[Transition]:
             action=after["action"],
             reward=after["reward"],
             next_observation=after["observation"],
-            terminated=i == len(pairs) - 1,
+            terminated=i == len(pairs) - 1 and not truncated,
+            truncated=i == len(pairs) - 1 and truncated,
         )
         for i, (before, after) in enumerate(pairs)
     ]
@@ -61,6 +62,7 @@ def test_rlem_case(case_path: Path) -> None:
         (row["task"], row["observation"], row["action"]): (row["q"], row["visits"])
         for row in case["table"]
     }
+    assert recorded
     assert learnt.keys() == recorded.keys()
     for key, (q_value, n_visits) in recorded.items():
         assert learnt[key][1] == n_visits, key

@@ -129,6 +129,7 @@ def goal_data(goal: Goal) -> dict[str, Any]:
 def test_webshop_goals(files: dict[str, Path], folder: Path, report: Report, kind: str) -> None:
     """Every goal in its place, with its drawn price limit and its weight."""
     recorded = read(folder / f"goals_{kind}.json")
+    assert recorded
     made = [goal_data(goal) for goal in shop_of(files, folder, kind).goals]
     for goal in recorded:
         goal["goal_options"] = goal["goal_options"] or []
@@ -140,6 +141,7 @@ def test_webshop_goals(files: dict[str, Path], folder: Path, report: Report, kin
 def test_webshop_prices(files: dict[str, Path], folder: Path, report: Report) -> None:
     """Every drawn price, to the last bit."""
     recorded = read(folder / "prices.json")
+    assert recorded
     prices = shop_of(files, folder, "human").prices
     report(f"prices: {sum(prices.get(a) == p for a, p in recorded.items())} of {len(recorded)}")
     assert dict(prices) == recorded
@@ -149,6 +151,7 @@ def test_webshop_prices(files: dict[str, Path], folder: Path, report: Report) ->
 def test_webshop_searches(files: dict[str, Path], folder: Path, report: Report, name: str) -> None:
     """Every search: the same products in the same order."""
     recorded = read(folder / f"{name}.json")
+    assert recorded
     shop = shop_of(files, folder, "human")
     wrong = []
     for search in recorded:
@@ -164,6 +167,7 @@ def test_webshop_searches(files: dict[str, Path], folder: Path, report: Report, 
 def test_webshop_rewards(files: dict[str, Path], folder: Path, report: Report, kind: str) -> None:
     """Every purchase: the reward and each of its parts, exactly."""
     recorded = read(folder / f"{REWARDS[kind]}.json")
+    assert recorded
     shop = shop_of(files, folder, kind)
     products = {product.asin: product for product in shop.products}
     wrong = []
@@ -183,6 +187,7 @@ def test_webshop_light_nouns_agree(
 ) -> None:
     """The default tagger comes to the recorded r_type nearly always."""
     recorded = read(folder / f"{REWARDS[kind]}.json")
+    assert recorded
     shop = shop_of(files, folder, kind)
     products = {product.asin: product for product in shop.products}
     counts: Counter[str] = Counter()

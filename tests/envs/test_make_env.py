@@ -11,8 +11,7 @@ import gymnasium
 import pytest
 from gymnasium.wrappers import TimeLimit
 
-from rememberer_nb import envs
-from rememberer_nb.envs import make_env, register_env
+from rememberer_nb.envs import EnvSpec, make_env, register_env, registry
 from rememberer_nb.envs.webshop.env import WebShopEnv
 from rememberer_nb.envs.webshop.profile import WEBSHOP
 from rememberer_nb.envs.wikihow.profile import WIKIHOW
@@ -91,7 +90,7 @@ def test_webshop_neighbours_can_be_registered(monkeypatch: pytest.MonkeyPatch) -
         def __init__(self, size: int):
             self.size = size
 
-    monkeypatch.setattr(envs, "_MAKERS", dict(envs._MAKERS))
-    register_env("own", Own)
+    monkeypatch.setattr(registry, "_SPECS", dict(registry._SPECS))
+    register_env(EnvSpec("own", make=Own, profile=WEBSHOP))
     env = make_env("own", size=3)
     assert (env.unwrapped.size, env.tasks) == (3, ())

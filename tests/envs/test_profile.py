@@ -8,10 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rememberer_nb.envs import Profile, get_profile, register_profile
-from rememberer_nb.envs import profile as module
 from rememberer_nb.envs.webshop.profile import WEBSHOP
-from rememberer_nb.errors import ConfigError
 
 PAGE = ("search[<keywords>]", "click[buy now]", "click[< prev]", "click[(2 pack)]", "click[a [b]]")
 
@@ -91,21 +88,6 @@ def test_a_match_is_a_fixed_point(keywords: str) -> None:
         assert len(action.splitlines()) == 1
         assert not WEBSHOP.is_template(action)
         assert WEBSHOP.match(action, PAGE) == action
-
-
-def test_the_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PROFILES", dict(module._PROFILES))
-    calls: list[Profile] = []
-
-    def load() -> Profile:
-        calls.append(WEBSHOP)
-        return WEBSHOP
-
-    register_profile("elsewhere", load)
-    assert not calls
-    assert get_profile("elsewhere") is WEBSHOP
-    with pytest.raises(ConfigError, match=r"'nowhere'; known: .*elsewhere.*webshop"):
-        get_profile("nowhere")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rememberer_nb.elements import Task
+from rememberer_nb.envs.registry import _SPECS, EnvSpec
 from rememberer_nb.envs.tasks import development_tasks, find_task, task_numbers, task_sets
 from rememberer_nb.errors import ConfigError, TaskError
 
@@ -76,8 +77,9 @@ def test_wikihow_task_sets(spec: str, numbers: range | tuple[int, ...]) -> None:
     assert task_numbers(spec, 200, "wikihow") == tuple(numbers)
 
 
-def test_task_sets_of_an_environment_that_names_none() -> None:
-    assert task_sets("own") == {}
+def test_task_sets_of_an_environment_that_names_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(_SPECS, "own", EnvSpec("own", make="own:Env", profile="own:PROFILE"))
+    assert (task_sets("own"), development_tasks("own")) == ({}, ())
     assert task_numbers("1:3", 5, "own") == (1, 2)
     with pytest.raises(ConfigError, match="tasks should be a range a:b"):
         task_numbers("S0", 700, "own")
@@ -90,5 +92,15 @@ def test_development_tasks_are_of_no_named_set(env, n_tasks):
     assert all(found.isdisjoint(numbers) for numbers in task_sets(env).values())
 
 
-def test_an_environment_without_named_sets_has_none():
-    assert list(development_tasks("moon")) == []
+@pytest.mark.parametrize("ask", [task_sets, development_tasks])
+def test_an_unknown_environment_is_named(ask):
+    with pytest.raises(ConfigError, match=r"no environment is named 'moon'; known: .*webshop"):
+        ask("moon")
+
+
+def test_a_set_in_any_order_is_taken_in_it_and_checked_whole(monkeypatch):
+    own = EnvSpec("own", make="own:Env", profile="own:PROFILE", task_sets={"S0": [3, 9, 1]})
+    monkeypatch.setitem(_SPECS, "own", own)
+    assert task_numbers("S0,1", 10, "own") == (3, 9, 1)
+    with pytest.raises(TaskError, match="no task 9: there are tasks 0 to 8"):
+        task_numbers("S0", 9, "own")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rememberer_nb.elements import Advice, Exemplar, Prompt, Situation, Task
-from rememberer_nb.envs.profile import get_profile
+from rememberer_nb.envs import get_profile
 from rememberer_nb.prompting.prompts import build_prompt
 
 SHOP, HOW_TO = get_profile("webshop"), get_profile("wikihow")

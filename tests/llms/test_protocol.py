@@ -38,7 +38,7 @@ def test_the_full_mark_comes_from_the_profile() -> None:
         ("oracle", "webshop", r"'oracle'; known: .*offline"),
         ("", "webshop", "no LLM is named ''"),
         ("offline:genius", "webshop", "strength must be 'novice' or 'able', got 'genius'"),
-        ("offline", "casino", "no environment profile is named 'casino'"),
+        ("offline", "casino", "no environment is named 'casino'"),
     ],
 )
 def test_unknown_names_are_listed(spec: str, profile: str, complaint: str) -> None:

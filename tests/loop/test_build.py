@@ -14,17 +14,29 @@ import numpy as np
 import pytest
 
 from rememberer_nb.agents.baselines import FixedExemplars
+from rememberer_nb.agents.interface import describe_agent
 from rememberer_nb.agents.prompting_agent import PromptingAgent
-from rememberer_nb.config import RlemConfig, RolloutConfig
-from rememberer_nb.elements import ActionValue, Record
+from rememberer_nb.agents.rememberer import rememberer
+from rememberer_nb.config import ExemplarConfig, PromptConfig, RlemConfig, RolloutConfig
+from rememberer_nb.elements import ActionValue, Record, Situation, StepRandom, Task
 from rememberer_nb.errors import ConfigError, MemoryFileError
-from rememberer_nb.loop.build import OFFLINE_AGENTS, Settings, build_agent, build_env, build_memory
+from rememberer_nb.llms import OfflineLLM
+from rememberer_nb.loop.build import (
+    AGENTS,
+    OFFLINE_AGENTS,
+    Settings,
+    build_agent,
+    build_env,
+    build_memory,
+)
 from rememberer_nb.loop.episode import run_episode
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory.initial import read_initial
 from rememberer_nb.memory.operations import filter_records, merge
 from rememberer_nb.memory.origin import origin_in, origin_of
+from rememberer_nb.prompting.prompts import format_exemplar
 from rememberer_nb.system.resources import data_path
+from tests.envs.toy.corridor import Walker
 
 
 @pytest.fixture(scope="module")
@@ -216,3 +228,46 @@ def test_fixed_exemplars_are_a_seeded_draw(env) -> None:
 def test_unknown_names(env, settings: Settings, agent: str, match: str) -> None:
     with pytest.raises(ConfigError, match=match):
         build_agent(agent, env, settings)
+
+
+def letters(text: str) -> int:
+    """A token counter of somebody's own."""
+    return len(text)
+
+
+@pytest.mark.parametrize("name", sorted({*AGENTS} - {"random"}))
+def test_every_agent_counts_with_the_counter_given(env, name: str) -> None:
+    agent = build_agent(name, env, llm=Walker(), count_tokens=letters)
+    prompt = agent.sample_prompt()
+    assert prompt.n_tokens == len(prompt.text)
+    # Another counter keeps other prompts within a budget: a run is not gone on with under it.
+    assert describe_agent(agent)["sample_tokens"] == len(prompt.text)
+    plainly = build_agent(name, env, llm=Walker())
+    assert describe_agent(plainly).keys() == describe_agent(agent).keys() - {"sample_tokens"}
+    assert plainly.sample_prompt().text == prompt.text
+
+
+def test_both_budgets_of_the_factory_are_counted_with_it(env) -> None:
+    """An exemplar is left out exactly when the counter says one token more than its budget."""
+    situation = run_episode(env, build_agent("random", env), 100).steps[0]
+    asked = Situation(Task("100", "a lamp", 100), situation.observation, ("search[<keywords>]",))
+    random = StepRandom(0, np.random.default_rng(0))
+
+    def decided(counter, **budgets):
+        with build_memory(Settings()) as memory:
+            agent = rememberer(OfflineLLM(), env.profile, memory, count_tokens=counter, **budgets)
+            return agent.decide(asked, random)
+
+    wide = ExemplarConfig(max_tokens=10**6), PromptConfig(max_tokens=10**6)
+    whole = decided(letters, exemplar=wide[0], prompt=wide[1])
+    sizes = [len(format_exemplar(exemplar, 1)) for exemplar in whole.exemplars]
+    assert len(sizes) == 2 and whole.prompt.n_tokens == len(whole.prompt.text)
+    fits = decided(letters, exemplar=ExemplarConfig(max_tokens=max(sizes)), prompt=wide[1])
+    assert fits.exemplars == whole.exemplars
+    less = decided(letters, exemplar=ExemplarConfig(max_tokens=max(sizes) - 1), prompt=wide[1])
+    assert less.exemplars != whole.exemplars
+    assert less.prompt.left_out[0].n_tokens == max(sizes)
+    budget = PromptConfig(max_tokens=whole.prompt.n_tokens - 1)
+    cut = decided(letters, exemplar=wide[0], prompt=budget).prompt
+    assert len(cut.text) <= budget.max_tokens < len(whole.prompt.text)
+    assert cut.left_out[-1].what == "exemplar"

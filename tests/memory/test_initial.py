@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from rememberer_nb.envs.registry import _SPECS, EnvSpec, find_env
 from rememberer_nb.errors import ConfigError, DataError
-from rememberer_nb.memory.initial import FORMAT, NAMES, VERSION, read_initial
+from rememberer_nb.memory.initial import FORMAT, VERSION, read_initial
 
 GOOD: dict[str, Any] = {
     "format": FORMAT,
@@ -51,19 +52,33 @@ def test_none() -> None:
     assert read_initial("empty") == ()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_bundled_ones(name: str) -> None:
-    records = read_initial(name)
+@pytest.mark.parametrize("name", ["E0", "E1", "E2"])
+@pytest.mark.parametrize("env", ["webshop", "wikihow"])
+def test_the_bundled_ones(name: str, env: str) -> None:
+    assert name in find_env(env).initial
+    records = read_initial(name, env)
     assert records
     assert {record.source for record in records} == {name}
     values = [value for record in records for value in record.action_values]
-    assert all(value.is_initial and -1 <= value.q_value <= 1 for value in values)
+    full_mark = 5  # Of the how-to site: a point for each of at most five instructions.
+    assert all(value.is_initial and -1 <= value.q_value <= full_mark for value in values)
     assert any(value.q_value > 0 for value in values)
 
 
 def test_an_unknown_name() -> None:
     with pytest.raises(ConfigError, match="no initial memory 'E9': expected E0, E1, E2, 'empty'"):
         read_initial("E9")
+
+
+def test_those_that_an_environment_brings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path, GOOD)
+    records = read_initial(path)
+    initial = {"file": path, "found": lambda: path, "made": lambda: list(records)}
+    spec = EnvSpec("own", make="own:Env", profile="own:PROFILE", initial=initial)
+    monkeypatch.setitem(_SPECS, "own", spec)
+    assert [read_initial(name, "own") for name in initial] == [records] * 3
+    with pytest.raises(ConfigError, match="'E0': expected file, found, made, 'empty' or a file"):
+        read_initial("E0", "own")
 
 
 def changed(*path: object, to: object) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from rememberer_nb.errors import ConfigError, LLMAuthError, LLMOutageError, LLMU
 from rememberer_nb.llms.local.llama_cpp import LlamaServer
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.retrieval import EmbeddingSimilarity, JaccardSimilarity, make_similarity
+from rememberer_nb.retrieval.embedding import N_REMEMBERED
 from rememberer_nb.retrieval.mixed import MixedSimilarity
 from rememberer_nb.testing.tiny_model import write_tiny_model
 
@@ -218,3 +221,26 @@ def test_a_memory_opened_again_asks_for_its_queries_alone(
         # λ as with any other similarity.
         by_task = list(memory.retrieve(*query, task_weight=1.0))
         assert [hit.total for hit in by_task] == [hit.task_similarity for hit in by_task]
+
+
+def test_threads_that_ask_at_the_same_time_do_not_disturb_each_other() -> None:
+    def lengths(texts):
+        return np.array([[hash(text) % 7 + 1, len(text)] for text in texts], float)
+
+    def filled():
+        similarity = EmbeddingSimilarity("lengths", lengths)
+        for slot in range(100):
+            similarity.put(slot, "x" * slot)
+        return similarity
+
+    queries = [f"query {i}" for i in range(20_000)]
+    expected = [filled().scores(query)[:3].tolist() for query in queries[:5]]
+    similarity, interval = filled(), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            found = [scores[:3].tolist() for scores in pool.map(similarity.scores, queries)]
+    finally:
+        sys.setswitchinterval(interval)
+    assert found[:5] == expected
+    assert len(found) == len(queries) > N_REMEMBERED

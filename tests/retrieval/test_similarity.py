@@ -54,29 +54,6 @@ def test_unlike_pairs_score_lower(kind: type) -> None:
     assert measure.scores(texts[0])[2] == 0
 
 
-@pytest.mark.parametrize("kind", [TfidfSimilarity, JaccardSimilarity])
-def test_terms_add_up_to_the_score(kind: type) -> None:
-    measure = kind()
-    measure.put(0, "red lamp red shade")
-    measure.put(1, "red chair")
-    for query in ("red lamp chair", "lamp shade red", "nothing shared", ""):
-        for slot, score in enumerate(measure.scores(query)):
-            terms = measure.explain(query, slot)
-            assert sum(term.product for term in terms) == pytest.approx(score, abs=1e-12)
-            assert [t.product for t in terms] == sorted((t.product for t in terms), reverse=True)
-            for term in terms:
-                assert term.product == pytest.approx(term.query_weight * term.record_weight)
-
-
-@pytest.mark.parametrize("kind", [TfidfSimilarity, JaccardSimilarity])
-def test_a_query_leaves_nothing_behind(kind: type) -> None:
-    measure = kind()
-    measure.put(0, "red lamp")
-    before = measure.scores("red").tolist()
-    measure.scores("lamp of any other kind")
-    assert measure.scores("red").tolist() == before
-
-
 # A record's (task, observation), one that is alike in some part, and one that is not.
 LIKE_AND_UNLIKE = {
     "lcs": (("g", "<p>\n<div>"), ("g", "<p>\n<p>"), ("g", "<img>")),

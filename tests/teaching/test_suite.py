@@ -211,3 +211,23 @@ def test_refresh_needs_a_checkout(shelf: Path, monkeypatch) -> None:
 
 def test_markdown_has_no_metrics() -> None:
     assert notebook_metrics(new_notebook(cells=[new_markdown_cell("# hi")])) == {}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "env"), [(None, "webshop"), ({"env": "wikihow"}, "wikihow")]
+)
+def test_agents_are_compared_where_the_notebooks_run(
+    shelf: Path, monkeypatch, parameters: dict | None, env: str
+) -> None:
+    compared = []
+
+    def note(folder, comparison, **_):
+        compared.append(comparison.settings.env)
+        return {}, "a table"
+
+    monkeypatch.setattr(suite, "find_notebooks", lambda only=(): [])
+    monkeypatch.setattr(suite, "run_comparison", note)
+    monkeypatch.setattr(suite, "write_comparison", lambda *_: None)
+    out = shelf.parent / "run"
+    suite.run_suite(out=out, n_seeds=1, parameters=parameters, is_shown=False)
+    assert compared == [env]

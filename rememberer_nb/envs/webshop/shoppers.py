@@ -15,7 +15,7 @@ from rememberer_nb.envs.webshop.profile import page_type
 from rememberer_nb.envs.webshop.reward import count_options
 
 if TYPE_CHECKING:
-    from rememberer_nb.elements import Situation, StepRandom
+    from rememberer_nb.elements import Episode, Situation, StepRandom
     from rememberer_nb.envs.webshop.catalogue import Product
     from rememberer_nb.envs.webshop.goals import Goal
     from rememberer_nb.envs.webshop.shop import Shop
@@ -143,6 +143,20 @@ def fitting_options(product: Product, goal: Goal) -> tuple[str, ...]:
         alike = [value for value in values if count_options([value], goal.options)]
         chosen += (exact or alike)[:1]
     return tuple(chosen)
+
+
+def scout(env: Any) -> tuple[FirstHitShopper, Callable[[Episode], list[tuple[str, str]]]]:
+    """Walks to one product of each task; the goal's kind and department are its query and category.
+
+    Three pages per task, a search, a results and an item page; see `envs.registry.EnvSpec`.
+    """
+    goals = env.unwrapped.engine.shop.goals
+
+    def labels(episode: Episode) -> list[tuple[str, str]]:
+        goal = goals[episode.task.number]
+        return [(goal.query, goal.category)] * len(episode.steps)
+
+    return FirstHitShopper(), labels
 
 
 def _next_click(wanted: Sequence[str], situation: Situation) -> str:

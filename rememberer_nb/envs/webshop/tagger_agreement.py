@@ -16,6 +16,7 @@ from typing import Any
 from rememberer_nb.envs.webshop.nouns import NounTagger, light_nouns
 from rememberer_nb.envs.webshop.reward import score_purchase
 from rememberer_nb.envs.webshop.shop import ShopSource, load_shop
+from rememberer_nb.errors import DataError
 from rememberer_nb.system.files import read_json
 
 _RECORDINGS = {"human": "rewards.json", "synthetic": "rewards_synthetic.json"}
@@ -50,7 +51,7 @@ def tagger_agreement(
     Raises
     ------
     DataError
-        A file is missing or not JSON; names it.
+        A file is missing, not JSON, or holds no purchases; names it.
     """
     human, synthetic = (_agreement(Path(folder), goals, nouns) for goals in _RECORDINGS)
     return human, synthetic
@@ -62,6 +63,8 @@ def _agreement(folder: Path, goals: str, nouns: NounTagger) -> Agreement:
     shop = load_shop(ShopSource(*paths, goals=goals, seed=seed))
     products = {product.asin: product for product in shop.products}
     purchases: Sequence[Any] = read_json(folder / _RECORDINGS[goals])
+    if not purchases:
+        raise DataError("holds no purchases", path=folder / _RECORDINGS[goals])
     n_types = n_rewards = 0
     for case in purchases:
         goal = shop.goals[case["goal_index"]]

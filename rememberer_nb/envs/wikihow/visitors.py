@@ -7,7 +7,7 @@ of them uses an LLM or a memory; `OracleVisitor` reads the goals, which no agent
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rememberer_nb.config import RlemConfig
@@ -18,10 +18,12 @@ from rememberer_nb.envs.wikihow.oracle import shortest_path
 from rememberer_nb.envs.wikihow.profile import page_type
 
 if TYPE_CHECKING:
-    from rememberer_nb.elements import Situation, StepRandom
+    from rememberer_nb.elements import Episode, Situation, StepRandom
     from rememberer_nb.envs.wikihow.env import WikiHowEnv
+    from rememberer_nb.envs.wikihow.site import Site
 
 _TEXT = "<text>"
+_OF_ARTICLE = ("search", "article")
 _TITLE = re.compile(r"How to ", re.IGNORECASE)
 
 
@@ -93,3 +95,29 @@ class OracleVisitor(_Scripted):
         if number not in self._ways:
             self._ways[number] = shortest_path(self.env, number)
         return Decision(self._ways[number][len(situation.last_actions)])
+
+
+def scout(env: Any) -> tuple[OracleVisitor, Callable[[Episode], list[tuple[str, str]]]]:
+    """Takes a shortest way; a screen's kind is that of the instruction in force there.
+
+    Its department is the category of the task's first article; see `envs.registry.EnvSpec`.
+    """
+    inner: WikiHowEnv = env.unwrapped
+    site = inner.engine.site
+
+    def labels(episode: Episode) -> list[tuple[str, str]]:
+        goals = inner.how_to_tasks[episode.task.number].goals
+        topic = next((site.articles[g.target].topic for g in goals if g.kind in _OF_ARTICLE), None)
+        department = "" if topic is None else _category(site, topic)
+        rows, n_reached = [], 0
+        for step in episode.steps:
+            rows.append((goals[n_reached].kind, department))
+            n_reached += int(step.reward)
+        return rows
+
+    return OracleVisitor(inner), labels
+
+
+def _category(site: Site, topic: int) -> str:
+    parent = site.categories[topic].parent
+    return site.categories[topic if parent is None else parent].name

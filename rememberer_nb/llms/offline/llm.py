@@ -96,7 +96,7 @@ class OfflineLLM:
     Examples
     --------
     >>> from rememberer_nb.elements import Situation, Task
-    >>> from rememberer_nb.envs.profile import get_profile
+    >>> from rememberer_nb.envs import get_profile
     >>> from rememberer_nb.prompting.prompts import build_prompt
     >>> now = Situation(Task("7", "a red lamp"), "[Search]", ("search[<keywords>]",))
     >>> prompt = build_prompt(get_profile("webshop"), now)

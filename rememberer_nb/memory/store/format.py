@@ -196,7 +196,7 @@ def read_update(row: Row) -> Update:
     fields[1], fields[4] = as_text(fields[1]), as_text(fields[4])
     fields[6] = tuple(json.loads(fields[6]))
     if not all(type(reward) in (int, float) for reward in fields[6]):
-        raise DataError(f"update {row[0]} has rewards that are no numbers")
+        raise DataError(f"update {row[0]!r:.20} has rewards that are no numbers")
     fields[10] = bool(fields[10])
     fields[16] = tuple((int(i), float(weight)) for i, weight in json.loads(fields[16]))
     return Update(*fields)

@@ -287,12 +287,12 @@ class Store(StoredRows):
         """Make sure that nobody has written since this store read or wrote last."""
         query = "SELECT value FROM meta WHERE key = ?"
         head = (db.execute(query, (HEAD_KEY,)).fetchone() or (None,))[0]
-        known = self._head
+        is_same = head == self._head
         if version < FORMAT_VERSION:
             # What was read came from a copy that was brought up to date.
             counts = {"n_records": 0, "n_episodes": 0}
-            head, known = Head.parse(head, **counts), Head.parse(known, **counts)
-        if head != known:
+            is_same = Head.parse(head, **counts) == Head.parse(self._head, **counts)
+        if not is_same:
             raise self.error(
                 "cannot be written: another process has changed it since it was opened; nothing "
                 "was written, reload() or open it again"

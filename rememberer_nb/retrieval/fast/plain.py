@@ -48,8 +48,8 @@ class Known(NamedTuple):
     """
 
     parts: Floats
-    part_of_slot: NDArray[np.int64]
-    slots: NDArray[np.int64]
+    part_of_slot: NDArray[np.int32]
+    slots: NDArray[np.int32]
     weight: float
     listed: Rows
     listed_from: float

@@ -8,7 +8,7 @@ import numpy as np
 
 from rememberer_nb.config import ExemplarConfig
 from rememberer_nb.elements import ActionValue, Advice, Record
-from rememberer_nb.envs.profile import get_profile
+from rememberer_nb.envs import get_profile
 from rememberer_nb.errors import ReplyError
 from rememberer_nb.prompting.exemplars import build_exemplar
 from rememberer_nb.prompting.replies import parse_reply

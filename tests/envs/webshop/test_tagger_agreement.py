@@ -11,6 +11,7 @@ from rememberer_nb.envs.webshop.nouns import light_nouns
 from rememberer_nb.envs.webshop.reward import score_purchase
 from rememberer_nb.envs.webshop.shop import ShopSource, load_shop
 from rememberer_nb.envs.webshop.tagger_agreement import Agreement, tagger_agreement
+from rememberer_nb.errors import DataError
 
 ASIN = "B000000001"
 
@@ -76,3 +77,9 @@ def test_a_tagger_without_nouns_comes_to_other_types(recording: Path) -> None:
     counter = iter(range(10**6))
     human, _ = tagger_agreement(recording, lambda title: (str(next(counter)),))
     assert human == Agreement("human", 4, 0.0, 0.25)
+
+
+def test_a_recording_without_purchases_agrees_with_nothing(recording: Path) -> None:
+    (recording / "rewards.json").write_text("[]")
+    with pytest.raises(DataError, match=r"rewards\.json: holds no purchases"):
+        tagger_agreement(recording)

@@ -116,7 +116,14 @@ def test_damaged_sites_are_refused(
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"{", b"\x1f\x8bbroken", gzip.compress(b'{"a": 1}', mtime=0)[:-6], b"\xff\xfe", b"[" * 10**5],
+    [
+        b"",
+        b"{",
+        b"\x1f\x8bbroken",
+        gzip.compress(b'{"a": 1}', mtime=0)[:-6],
+        b"\xff\xfe",
+        b"[" * 10**5,
+    ],
 )
 def test_files_that_are_no_json_are_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "site.json"

@@ -116,7 +116,7 @@ def stand_in(site: Site, strength: str = "novice", **changes: float) -> OfflineL
 _CHILD = """
 import json, sys
 from rememberer_nb.elements import Prompt
-from rememberer_nb.envs.profile import get_profile
+from rememberer_nb.envs import get_profile
 from rememberer_nb.llms import make_llm
 replies = []
 for env, text in json.load(sys.stdin):
