@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
+import zlib
 
+from rememberer_nb.elements import Episode, from_data
+from rememberer_nb.memory.store.episodes import episode_row, write_uses
 from rememberer_nb.memory.store.file import transaction
 from rememberer_nb.memory.store.format import (
     EPISODE_COLUMNS,
     FORMAT_VERSION,
+    TEXT_TABLES,
     UPDATE_COLUMNS,
-    USE_COLUMNS,
     checksum,
     marks,
-    read_episode,
     read_meta,
     read_records,
     write_meta,
@@ -31,6 +34,10 @@ _NEW_IN_2 = (
         PRIMARY KEY (record_id, number, step, "rank")
     ) WITHOUT ROWID""",
 )
+_NEW_IN_4 = (
+    "ALTER TABLE episodes ADD COLUMN outcome TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE episodes ADD COLUMN texts BLOB NOT NULL DEFAULT ''",
+)
 
 
 def migrate(db: sqlite3.Connection, version: int) -> None:
@@ -40,6 +47,8 @@ def migrate(db: sqlite3.Connection, version: int) -> None:
             _from_1_to_2(db)
         if version < 3:
             _from_2_to_3(db)
+        if version < 4:
+            _from_3_to_4(db)
         db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
 
 
@@ -50,16 +59,7 @@ def _from_1_to_2(db: sqlite3.Connection) -> None:
     for statement in _NEW_IN_2:
         db.execute(statement)
     for number, data in db.execute("SELECT number, data FROM episodes").fetchall():
-        for step in read_episode(data).steps:
-            shown = {exemplar.record_id for exemplar in step.decision.exemplars}
-            db.executemany(
-                f"INSERT INTO uses ({USE_COLUMNS}) VALUES ({marks(6)})",
-                [
-                    (h.record.record_id, number, step.index, h.rank, h.total,
-                     h.record.record_id in shown)
-                    for h in step.decision.hits
-                ],
-            )  # fmt: skip
+        write_uses(db, _read_whole(data), number)
 
 
 def _from_2_to_3(db: sqlite3.Connection) -> None:
@@ -68,12 +68,32 @@ def _from_2_to_3(db: sqlite3.Connection) -> None:
     sums = [(checksum(stored.row, *stored.values), stored.record_id) for stored in read_records(db)]
     db.executemany("UPDATE records SET checksum = ? WHERE record_id = ?", sums)
     _sum_up(db, "updates", UPDATE_COLUMNS, "update_id")
-    n_episodes = _sum_up(db, "episodes", EPISODE_COLUMNS, "number")
+    n_episodes = _sum_up(db, "episodes", "episode_id, data", "number")
     _sum_up(db, "meta", "key, value", "key")
     head = Head.parse(read_meta(db, HEAD_KEY), n_records=len(sums), n_episodes=n_episodes)
     if head is not None:
         write_meta(db, {HEAD_KEY: head.to_bytes()})
     write_meta(db, {IDENTITY_KEY: os.urandom(16)})
+
+
+def _from_3_to_4(db: sqlite3.Connection) -> None:
+    for statement in (*TEXT_TABLES.split(";")[:-1], *_NEW_IN_4):
+        db.execute(statement)
+    numbers = [number for (number,) in db.execute("SELECT number FROM episodes ORDER BY number")]
+    for number in numbers:
+        query = "SELECT checksum, episode_id, data FROM episodes WHERE number = ?"
+        expected, *old = db.execute(query, (number,)).fetchone()
+        if checksum(tuple(old)) == expected:
+            row = episode_row(db, _read_whole(old[1]))
+            columns = f"({EPISODE_COLUMNS}, checksum) = ({marks(5)})"
+            query = f"UPDATE episodes SET {columns} WHERE number = ?"
+            db.execute(query, (*row, checksum(row), number))
+        # Another one is damaged, and stays so: whoever reads it is told.
+
+
+def _read_whole(data: bytes) -> Episode:
+    """An episode as it was stored before format 4."""
+    return from_data(Episode, json.loads(zlib.decompress(data)))
 
 
 def _sum_up(db: sqlite3.Connection, table: str, columns: str, key: str) -> int:

@@ -18,16 +18,18 @@ from typing import Any
 from rememberer_nb.elements import ActionValue, Episode, Record, Update
 from rememberer_nb.errors import DataError, MemoryFileError
 from rememberer_nb.memory.eviction import Neighbour
+from rememberer_nb.memory.outcome import Outcome
+from rememberer_nb.memory.store.episodes import Texts
 from rememberer_nb.memory.store.file import what_is_wrong
 from rememberer_nb.memory.store.format import (
     EPISODE_COLUMNS,
     TABLES,
+    TEXT_COLUMNS,
     UPDATE_COLUMNS,
     StoredRecord,
     as_cell,
     as_text,
     checksum,
-    read_episode,
     read_meta,
     read_records,
     read_update,
@@ -86,10 +88,18 @@ class StoredRows:
         `after` and `before` leave out the episodes up to and from those numbers.
         """
         end = 2**62 if before is None else before
-        query = "SELECT data FROM episodes WHERE number > ? AND number < ? ORDER BY number"
+        query = "SELECT texts, data FROM episodes WHERE number > ? AND number < ? ORDER BY number"
         with self._decoding():
-            for (data,) in self._db().execute(query, (after, end)):
-                yield read_episode(data)
+            texts = Texts(self._db())
+            for ids, data in self._db().execute(query, (after, end)):
+                yield texts.read_episode(ids, data)
+
+    def load_outcomes(self, after: int = 0) -> Iterator[Outcome]:
+        """Those of the episodes, without the first `after`, at a small part of the cost."""
+        query = "SELECT outcome FROM episodes WHERE number > ? ORDER BY number"
+        with self._decoding():
+            for (outcome,) in self._db().execute(query, (after,)):
+                yield Outcome.parse(outcome)
 
     def load_uses(self, record_id: int) -> list[tuple[int, int, int, float, bool]]:
         """Where a record was looked at: (episode number, step, rank, total, whether shown)."""
@@ -199,6 +209,8 @@ class StoredRows:
         yield from (f"update {row[0]}" for row in self._differing(query))
         query = f"SELECT checksum, {EPISODE_COLUMNS} FROM episodes ORDER BY number"
         yield from (f"episode {as_text(row[0])!r}" for row in self._differing(query))
+        query = f"SELECT checksum, {TEXT_COLUMNS} FROM texts ORDER BY first"
+        yield from (f"the row of text {row[0]}" for row in self._differing(query))
         query = "SELECT checksum, key, value FROM meta ORDER BY key"
         yield from (f"the value {row[0]!r}" for row in self._differing(query))
 

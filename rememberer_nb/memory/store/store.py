@@ -21,6 +21,7 @@ from pathlib import Path
 
 from rememberer_nb.elements import Episode, Record, Update
 from rememberer_nb.memory.eviction import Neighbour
+from rememberer_nb.memory.store.episodes import write_episode
 from rememberer_nb.memory.store.file import (
     StoreFile,
     abandon,
@@ -32,7 +33,6 @@ from rememberer_nb.memory.store.file import (
 from rememberer_nb.memory.store.format import (
     FORMAT_VERSION,
     SCHEMA,
-    write_episode,
     write_meta,
     write_neighbours,
     write_records,
