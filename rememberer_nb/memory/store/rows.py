@@ -94,11 +94,11 @@ class StoredRows:
             for ids, data in self._db().execute(query, (after, end)):
                 yield texts.read_episode(ids, data)
 
-    def load_outcomes(self, after: int = 0) -> Iterator[Outcome]:
-        """Those of the episodes, without the first `after`, at a small part of the cost."""
-        query = "SELECT outcome FROM episodes WHERE number > ? ORDER BY number"
+    def load_outcomes(self, after: int, before: int) -> Iterator[Outcome]:
+        """Those of the same episodes, at a small part of the cost."""
+        query = "SELECT outcome FROM episodes WHERE number > ? AND number < ? ORDER BY number"
         with self._decoding():
-            for (outcome,) in self._db().execute(query, (after,)):
+            for (outcome,) in self._db().execute(query, (after, before)):
                 yield Outcome.parse(outcome)
 
     def load_uses(self, record_id: int) -> list[tuple[int, int, int, float, bool]]:
