@@ -68,34 +68,44 @@ def add_loop_commands(add: Callable[..., argparse.ArgumentParser], commands: Any
 
 @dataclass(slots=True)
 class _Run:
-    """Episodes by seed, and what stopped the run before its time."""
+    """What came of each seed's episodes, and what stopped the run before its time.
+
+    `whole` holds the episodes themselves, if they are to be written (`is_written`).
+    """
 
     tasks: Sequence[int]
+    is_written: bool
     by_seed: dict[int, list[Any]] = field(default_factory=dict)
+    whole: list[Any] = field(default_factory=list)
     stop: BaseException | None = None
 
     def go(
-        self, seed: int, loop: Callable[..., list[Any]], slots: Any, *parts: Any, **settings: Any
+        self, seed: int, loop: Callable[..., Any], slots: Any, *parts: Any, **settings: Any
     ) -> None:
         """`loop(*parts, tasks, seed=..., **settings)`; a stop leaves what is finished."""
+        from rememberer_nb.loop.runs import outcomes_of
         from rememberer_nb.loop.training import Conduct
 
-        done: list[Any] = []
-        conduct = Conduct(is_shown=True, slots=slots, on_episode=done.append)
+        told: list[Any] = []
+        resumed: list[Any] = []
+        conduct = Conduct(True, slots, on_episode=told.append, on_resumed=resumed.append)
         try:
             done = loop(*parts, self.tasks, seed=seed, conduct=conduct, **settings)
         except (LLMStopError, KeyboardInterrupt) as error:
-            if not done and not self.by_seed:
+            if not told and not resumed and not self.by_seed:
                 raise
             self.stop = error
-            done.sort(key=lambda e: (e.epoch, self.tasks.index(e.task.number)))
+            told.sort(key=lambda e: (e.epoch, self.tasks.index(e.task.number)))
+            done = resumed[0] if resumed else told
         if done:
-            self.by_seed[seed] = done
+            self.by_seed[seed] = outcomes_of(done)
+        if self.is_written:
+            self.whole += done
 
     @property
-    def episodes(self) -> list[Any]:
-        """All of them."""
-        return [episode for episodes in self.by_seed.values() for episode in episodes]
+    def outcomes(self) -> list[Any]:
+        """Those of all seeds."""
+        return [outcome for outcomes in self.by_seed.values() for outcome in outcomes]
 
     def stopped(self, n_planned: int) -> dict[str, Any]:
         """What a report says of a stop; nothing without one."""
@@ -103,7 +113,7 @@ class _Run:
             return {}
         name = getattr(self.stop, "name", "interrupted")
         why = str(self.stop) or "interrupted"
-        unfinished = n_planned - len(self.episodes)
+        unfinished = n_planned - len(self.outcomes)
         return {"stopped": {"name": name, "why": why, "n_unfinished": unfinished}}
 
 
@@ -120,7 +130,7 @@ def train_agent(args: argparse.Namespace) -> dict[str, Any]:
     if args.resume and not args.memory:
         raise ConfigError("--resume needs --memory: the file of the run")
     env = build_env(settings)
-    run, n_records = _Run(_tasks(args, env, "S0")), []
+    run, n_records = _Run(_tasks(args, env, "S0"), bool(args.out)), []
     if args.estimate:
         # The first training makes the file: what it will start from is what it would cost.
         path = args.memory if args.memory and args.memory.exists() else None
@@ -138,10 +148,10 @@ def train_agent(args: argparse.Namespace) -> dict[str, Any]:
             if run.stop is not None:
                 break
     result = _report(args, run, n_repeats=args.epochs)
-    rows = epoch_rows(run.episodes)
+    rows = epoch_rows(run.outcomes)
     result["epochs"] = [{key: row[key] for key in ("success_rate", "mean_reward")} for row in rows]
     result["n_records"] = n_records[0] if len(n_records) == 1 else n_records
-    return _save(args, result, run.episodes)
+    return _save(args, result, run.whole)
 
 
 def evaluate_agent(args: argparse.Namespace) -> dict[str, Any]:
@@ -152,7 +162,7 @@ def evaluate_agent(args: argparse.Namespace) -> dict[str, Any]:
     check_used(args, is_training=False)
     settings = _settings(args)
     env = build_env(settings)
-    run = _Run(_tasks(args, env, "test"))
+    run = _Run(_tasks(args, env, "test"), bool(args.out))
     if args.estimate:
         return _estimate(args, env, settings, run.tasks, args.memory)
     with (
@@ -166,7 +176,7 @@ def evaluate_agent(args: argparse.Namespace) -> dict[str, Any]:
             run.go(seed, evaluate, _slots(args, settings), env, agent)
             if run.stop is not None:
                 break
-    return _save(args, _report(args, run), run.episodes)
+    return _save(args, _report(args, run), run.whole)
 
 
 def _settings(args: argparse.Namespace) -> Any:
@@ -287,8 +297,8 @@ def _report(args: argparse.Namespace, run: _Run, n_repeats: int = 1) -> dict[str
     return {
         **_head(args, run.tasks),
         "seeds": list(run.by_seed),
-        **episode_metrics(run.episodes),
-        **llm_totals(run.episodes, llm_config(args)),
+        **episode_metrics(run.outcomes),
+        **llm_totals(run.outcomes, llm_config(args)),
         **run.stopped(n_planned),
         "ci95": intervals(run.by_seed),
     }

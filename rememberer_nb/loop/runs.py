@@ -75,6 +75,13 @@ class RunEpisodes(Sequence[Episode]):
         return [*self._earlier, *map(Outcome.of, self._later)]
 
 
+def outcomes_of(episodes: Sequence[Episode]) -> list[Outcome]:
+    """Episodes in numbers; none is read for it."""
+    if isinstance(episodes, RunEpisodes):
+        return episodes.outcomes
+    return [Outcome.of(episode) for episode in episodes]
+
+
 Episodes = list[Episode] | RunEpisodes
 OnResumed = Callable[[RunEpisodes], None]
 
