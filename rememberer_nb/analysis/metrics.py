@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 N_RESAMPLES = 10_000
+# At once, so that thousands of episodes do not take gigabytes; the draws are those of one call.
+_MAX_DRAWS = 1_000_000
 METRICS = ("success_rate", "mean_reward")
 
 
@@ -77,8 +79,15 @@ def bootstrap_interval(
         raise ConfigError(f"expected a non-empty list of numbers, got shape {sample.shape}")
     if len(sample) == 1:
         return math.nan, math.nan
+    n = len(sample)
     rng = np.random.default_rng(seed)
-    means = sample[rng.integers(len(sample), size=(n_resamples, len(sample)))].mean(axis=1)
+    n_rows = max(1, _MAX_DRAWS // n)
+    means = np.concatenate(
+        [
+            sample[rng.integers(n, size=(min(n_rows, n_resamples - start), n))].mean(axis=1)
+            for start in range(0, n_resamples, n_rows)
+        ]
+    )
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 

@@ -195,7 +195,8 @@ def _packed(node: Any, parts: dict[bytes, int]) -> Any:
         keys = parts.setdefault(_json(list(node)), len(parts))
         return [f"^{keys}", *(_packed(value, parts) for value in node.values())]
     is_texts = isinstance(node, list) and all(isinstance(item, str) for item in node)
-    if is_texts and sum(map(len, node)) >= _MIN_TEXT:
+    # What is available; a pair is a task and its page, or a message and whose it is.
+    if is_texts and len(node) > 2 and sum(map(len, node)) >= _MIN_TEXT:
         return f"~{parts.setdefault(_json(node), len(parts))}"
     if isinstance(node, list):
         return [_packed(item, parts) for item in node]
