@@ -107,11 +107,13 @@ def train(
                 for epoch, position, task in batch
                 if (epoch, position) not in done
             ]
+            if not due:
+                continue
             # What is cut short is taken back as far as it was not committed.
             with nullcontext() if memory is None else memory.all_or_nothing():
-                if config.batch_size is not None and due:
+                if config.batch_size is not None:
                     _train_batch(env, agent, due, conduct, kept.add, bar)
-                elif due:
+                else:
                     kept.add([play(env, agent, due[0], learn=True)])
                     bar.update()
     kept.finish()

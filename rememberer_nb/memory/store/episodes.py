@@ -38,6 +38,9 @@ from rememberer_nb.memory.store.format import (
     read_update,
 )
 
+# A text, or several: names of fields, available actions.
+Part = str | tuple[str, ...]
+
 # Characters: what is shorter takes less room where it stands.
 _MIN_TEXT = 40
 _MAX_HELD = 20_000
@@ -73,10 +76,10 @@ def episode_row(db: sqlite3.Connection, episode: Episode) -> Row:
     """In the order of `EPISODE_COLUMNS`; its texts, and its updates, are in the file then."""
     tree = _read_json(_json(to_data(episode)))
     messages = list(_shortened(db, tree))
-    parts: dict[bytes, int] = {}
+    parts: dict[Part, int] = {}
     content = _json([_packed(tree, parts), messages])
     ids = Texts(db).put(parts)
-    packer = zlib.compressobj(9, zdict=_dictionary(map(_read_json, parts)))
+    packer = zlib.compressobj(9, zdict=_dictionary(parts))
     data = packer.compress(content) + packer.flush()
     outcome = Outcome.of(episode).to_text()
     return as_cell(episode.episode_id), outcome, zlib.compress(_json(ids), 9), data
@@ -87,7 +90,7 @@ class Texts:
 
     def __init__(self, db: sqlite3.Connection):
         self._db = db
-        self._held: dict[int, Any] = {}
+        self._held: dict[int, Part] = {}
 
     def read_episode(self, ids: bytes, data: bytes) -> Episode:
         """From the cells `texts` and `data` of an episode's row."""
@@ -108,37 +111,40 @@ class Texts:
                     prompt["text"] = _joined(prompt)
         return from_data(Episode, tree)
 
-    def put(self, parts: Iterable[bytes]) -> list[int]:
-        """The ids of parts, given as JSON; those that are new become a row."""
+    def put(self, parts: Iterable[Part]) -> list[int]:
+        """The ids of parts; those that are new become a row."""
         query = "SELECT first + n_texts FROM texts ORDER BY first DESC LIMIT 1"
         first = (self._db.execute(query).fetchone() or (0,))[0]
         ids: list[int] = []
         new: list[bytes] = []
         for part in parts:
-            found = self._find(part)
+            content = _json(part)
+            found = self._find(part, zlib.crc32(content))
             ids.append(first + len(new) if found is None else found)
             if found is None:
-                new.append(part)
+                new.append(content)
         if new:
             row = (first, len(new), zlib.compress(b"[%s]" % b",".join(new), 9))
             query = f"INSERT INTO texts ({TEXT_COLUMNS}, checksum) VALUES ({marks(4)})"
             self._db.execute(query, (*row, checksum(row)))
-            index = [(zlib.crc32(part), first + place) for place, part in enumerate(new)]
+            index = [(zlib.crc32(content), first + place) for place, content in enumerate(new)]
             self._db.executemany("INSERT INTO text_index (crc, text_id) VALUES (?, ?)", index)
         return ids
 
-    def _find(self, part: bytes) -> int | None:
+    def _find(self, part: Part, crc: int) -> int | None:
         query = "SELECT text_id FROM text_index WHERE crc = ?"
-        found = self._db.execute(query, (zlib.crc32(part),)).fetchall()
-        return next((text_id for (text_id,) in found if _json(self._get(text_id)) == part), None)
+        found = self._db.execute(query, (crc,)).fetchall()
+        return next((text_id for (text_id,) in found if self._get(text_id) == part), None)
 
-    def _get(self, text_id: int) -> Any:
+    def _get(self, text_id: int) -> Part:
         if text_id not in self._held:
             if len(self._held) > _MAX_HELD:
                 self._held.clear()
             query = f"SELECT {TEXT_COLUMNS} FROM texts WHERE first <= ? ORDER BY first DESC LIMIT 1"
             for first, _, data in self._db.execute(query, (text_id,)):
-                self._held.update(enumerate(_read_json(zlib.decompress(data)), start=first))
+                read = _read_json(zlib.decompress(data))
+                parts = (part if isinstance(part, str) else tuple(part) for part in read)
+                self._held.update(enumerate(parts, start=first))
         if text_id not in self._held:
             raise DataError(f"it lacks text {text_id}, which an episode refers to")
         return self._held[text_id]
@@ -189,23 +195,23 @@ def _logged(db: sqlite3.Connection, update_id: int) -> Any:
     return None if row is None else _read_json(_json(to_data(read_update(row))))
 
 
-def _packed(node: Any, parts: dict[bytes, int]) -> Any:
+def _packed(node: Any, parts: dict[Part, int]) -> Any:
     """The same with references; `parts` grows by what they refer to."""
     if isinstance(node, dict):
-        keys = parts.setdefault(_json(list(node)), len(parts))
+        keys = parts.setdefault(tuple(node), len(parts))
         return [f"^{keys}", *(_packed(value, parts) for value in node.values())]
     is_texts = isinstance(node, list) and all(isinstance(item, str) for item in node)
     # What is available; a pair is a task and its page, or a message and whose it is.
     if is_texts and len(node) > 2 and sum(map(len, node)) >= _MIN_TEXT:
-        return f"~{parts.setdefault(_json(node), len(parts))}"
+        return f"~{parts.setdefault(tuple(node), len(parts))}"
     if isinstance(node, list):
         return [_packed(item, parts) for item in node]
     if isinstance(node, str) and (len(node) >= _MIN_TEXT or node.startswith(("~", "^"))):
-        return f"~{parts.setdefault(_json(node), len(parts))}"
+        return f"~{parts.setdefault(node, len(parts))}"
     return node
 
 
-def _unpacked(node: Any, parts: list[Any]) -> Any:
+def _unpacked(node: Any, parts: list[Part]) -> Any:
     if isinstance(node, list):
         head = node[0] if node else None
         if isinstance(head, str) and head.startswith("^"):
@@ -214,12 +220,11 @@ def _unpacked(node: Any, parts: list[Any]) -> Any:
         return [_unpacked(item, parts) for item in node]
     if isinstance(node, str) and node.startswith("~"):
         part = parts[int(node[1:])]
-        # A list of its own for each, since what is read may be changed.
         return part if isinstance(part, str) else list(part)
     return node
 
 
-def _dictionary(parts: Iterable[Any]) -> bytes:
+def _dictionary(parts: Iterable[Part]) -> bytes:
     """Pages behind bars and actions as bullets, as prompts have them; a hint, and fixed for all
     time: what was compressed with one dictionary cannot be read with another.
     """
@@ -236,10 +241,12 @@ def _text(value: Any) -> str:
     return _json(value).decode("utf-8", "surrogatepass")
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def _json(value: Any) -> bytes:
     """With every character as it is: escaped, two halves of a pair would be read as one."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "surrogatepass")
+    return _ENCODER.encode(value).encode("utf-8", "surrogatepass")
 
 
 def _read_json(content: bytes | str) -> Any:
