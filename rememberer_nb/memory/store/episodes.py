@@ -101,10 +101,7 @@ class Texts:
         left = iter(messages)
         for step in tree["steps"]:
             step["updates"] = [self._update(update) for update in step["updates"]]
-            for hit in step["decision"]["hits"]:
-                hit["record"]["metadata"] = _read_json(hit["record"]["metadata"])
             if prompt := step["decision"]["prompt"]:
-                prompt["reply_schema"] = _read_json(prompt["reply_schema"])
                 if prompt["messages"]:
                     prompt["messages"][-1][1] = next(left)
                 if prompt["text"] is None:
@@ -166,10 +163,7 @@ def _shortened(db: sqlite3.Connection, tree: Any) -> Iterator[str]:
             else update
             for update in step["updates"]
         ]
-        for hit in step["decision"]["hits"]:
-            hit["record"]["metadata"] = _text(hit["record"]["metadata"])
         if prompt := step["decision"]["prompt"]:
-            prompt["reply_schema"] = _text(prompt["reply_schema"])
             if prompt["text"] == _joined(prompt):
                 prompt["text"] = None
             if prompt["messages"]:
@@ -237,10 +231,6 @@ def _dictionary(parts: Iterable[Part]) -> bytes:
     return _json("\n".join(shown))
 
 
-def _text(value: Any) -> str:
-    return _json(value).decode("utf-8", "surrogatepass")
-
-
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -249,7 +239,5 @@ def _json(value: Any) -> bytes:
     return _ENCODER.encode(value).encode("utf-8", "surrogatepass")
 
 
-def _read_json(content: bytes | str) -> Any:
-    if isinstance(content, bytes):
-        content = content.decode("utf-8", "surrogatepass")
-    return json.loads(content)
+def _read_json(content: bytes) -> Any:
+    return json.loads(content.decode("utf-8", "surrogatepass"))
