@@ -67,8 +67,6 @@ class RunEpisodes(Sequence[Episode]):
             return NotImplemented
         return all(mine == theirs for mine, theirs in zip(self, other, strict=True))
 
-    __hash__ = None  # type: ignore[assignment]
-
     @property
     def outcomes(self) -> list[Outcome]:
         """All of them in numbers."""

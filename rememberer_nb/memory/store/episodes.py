@@ -85,6 +85,11 @@ def episode_row(db: sqlite3.Connection, episode: Episode) -> Row:
     return as_cell(episode.episode_id), outcome, zlib.compress(_json(ids), 9), data
 
 
+def read_whole(data: bytes) -> Episode:
+    """An episode as older formats have it: all of it, compressed JSON."""
+    return from_data(Episode, _read_json(zlib.decompress(data)))
+
+
 class Texts:
     """The texts of a file; some of them are held in RAM, once for all episodes that are read."""
 
@@ -94,6 +99,8 @@ class Texts:
 
     def read_episode(self, ids: bytes, data: bytes) -> Episode:
         """From the cells `texts` and `data` of an episode's row."""
+        if not ids:
+            return read_whole(data)
         parts = [self._get(text_id) for text_id in _read_json(zlib.decompress(ids))]
         packer = zlib.decompressobj(zdict=_dictionary(parts))
         packed, messages = _read_json(packer.decompress(data) + packer.flush())

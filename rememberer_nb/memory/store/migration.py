@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
-import zlib
+from contextlib import suppress
 
-from rememberer_nb.elements import Episode, from_data
-from rememberer_nb.memory.store.episodes import episode_row, write_uses
+from rememberer_nb.memory.store.episodes import episode_row, read_whole, write_uses
 from rememberer_nb.memory.store.file import transaction
 from rememberer_nb.memory.store.format import (
     EPISODE_COLUMNS,
@@ -22,6 +20,7 @@ from rememberer_nb.memory.store.format import (
     write_meta,
 )
 from rememberer_nb.memory.store.head import HEAD_KEY, IDENTITY_KEY, Head
+from rememberer_nb.memory.store.rows import NOT_OURS
 
 _NEW_IN_2 = (
     "ALTER TABLE updates ADD COLUMN sources TEXT NOT NULL DEFAULT '[]'",
@@ -36,19 +35,22 @@ _NEW_IN_2 = (
 )
 _NEW_IN_4 = (
     "ALTER TABLE episodes ADD COLUMN outcome TEXT NOT NULL DEFAULT ''",
-    "ALTER TABLE episodes ADD COLUMN texts BLOB NOT NULL DEFAULT ''",
+    "ALTER TABLE episodes ADD COLUMN texts BLOB NOT NULL DEFAULT x''",
 )
 
 
-def migrate(db: sqlite3.Connection, version: int) -> None:
-    """Bring a database of an older format up to date, in one transaction or not at all."""
+def migrate(db: sqlite3.Connection, version: int, *, is_kept: bool) -> None:
+    """Bring a database of an older format up to date, in one transaction or not at all.
+
+    Its episodes, which are most of the work, are made small only where that is kept.
+    """
     with transaction(db):
         if version < 2:
             _from_1_to_2(db)
         if version < 3:
             _from_2_to_3(db)
         if version < 4:
-            _from_3_to_4(db)
+            _from_3_to_4(db, is_kept=is_kept)
         db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
 
 
@@ -59,7 +61,7 @@ def _from_1_to_2(db: sqlite3.Connection) -> None:
     for statement in _NEW_IN_2:
         db.execute(statement)
     for number, data in db.execute("SELECT number, data FROM episodes").fetchall():
-        write_uses(db, _read_whole(data), number)
+        write_uses(db, read_whole(data), number)
 
 
 def _from_2_to_3(db: sqlite3.Connection) -> None:
@@ -76,24 +78,22 @@ def _from_2_to_3(db: sqlite3.Connection) -> None:
     write_meta(db, {IDENTITY_KEY: os.urandom(16)})
 
 
-def _from_3_to_4(db: sqlite3.Connection) -> None:
+def _from_3_to_4(db: sqlite3.Connection, *, is_kept: bool) -> None:
+    rows = db.execute("SELECT number, checksum, episode_id, data FROM episodes")
+    sound = [number for number, expected, *row in rows if checksum(tuple(row)) == expected]
     for statement in (*TEXT_TABLES.split(";")[:-1], *_NEW_IN_4):
         db.execute(statement)
-    numbers = [number for (number,) in db.execute("SELECT number FROM episodes ORDER BY number")]
-    for number in numbers:
-        query = "SELECT checksum, episode_id, data FROM episodes WHERE number = ?"
-        expected, *old = db.execute(query, (number,)).fetchone()
-        if checksum(tuple(old)) == expected:
-            row = episode_row(db, _read_whole(old[1]))
-            columns = f"({EPISODE_COLUMNS}, checksum) = ({marks(5)})"
-            query = f"UPDATE episodes SET {columns} WHERE number = ?"
-            db.execute(query, (*row, checksum(row), number))
-        # Another one is damaged, and stays so: whoever reads it is told.
-
-
-def _read_whole(data: bytes) -> Episode:
-    """An episode as it was stored before format 4."""
-    return from_data(Episode, json.loads(zlib.decompress(data)))
+    # The others are damaged, and stay so: whoever reads one is told.
+    for number in sound:
+        query = f"SELECT {EPISODE_COLUMNS} FROM episodes WHERE number = ?"
+        row = tuple(db.execute(query, (number,)).fetchone())
+        if is_kept:
+            # What was damaged before there were checksums stays as it is, too.
+            with suppress(*NOT_OURS):
+                row = episode_row(db, read_whole(row[-1]))
+        columns = f"({EPISODE_COLUMNS}, checksum) = ({marks(5)})"
+        query = f"UPDATE episodes SET {columns} WHERE number = ?"
+        db.execute(query, (*row, checksum(row), number))
 
 
 def _sum_up(db: sqlite3.Connection, table: str, columns: str, key: str) -> int:

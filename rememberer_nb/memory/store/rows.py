@@ -96,10 +96,14 @@ class StoredRows:
 
     def load_outcomes(self, after: int, before: int) -> Iterator[Outcome]:
         """Those of the same episodes, at a small part of the cost."""
-        query = "SELECT outcome FROM episodes WHERE number > ? AND number < ? ORDER BY number"
+        query = "SELECT number, outcome FROM episodes WHERE number > ? AND number < ? "
         with self._decoding():
-            for (outcome,) in self._db().execute(query, (after, before)):
-                yield Outcome.parse(outcome)
+            for number, outcome in self._db().execute(query + "ORDER BY number", (after, before)):
+                # A file of an older format, as it is read, has none.
+                if outcome:
+                    yield Outcome.parse(outcome)
+                else:
+                    yield from map(Outcome.of, self.load_episodes(number - 1, number + 1))
 
     def load_uses(self, record_id: int) -> list[tuple[int, int, int, float, bool]]:
         """Where a record was looked at: (episode number, step, rank, total, whether shown)."""

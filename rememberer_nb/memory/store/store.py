@@ -223,7 +223,7 @@ class Store(StoredRows):
                 copy = connect(":memory:")
                 db.backup(copy)
             with self._decoding():
-                migrate(copy, version)
+                migrate(copy, version, is_kept=False)
             db, self._is_fixed = copy, False
         self._connection = db
 
@@ -239,7 +239,7 @@ class Store(StoredRows):
             self._check_head(db, version)
             if version < FORMAT_VERSION:
                 with self._decoding("written"):
-                    migrate(db, version)
+                    migrate(db, version, is_kept=True)
         self._usable().close()
         self._connection, self._is_fixed = db, False
 

@@ -317,7 +317,9 @@ def test_format_3_is_read_as_it_is_and_migrated_by_the_first_commit(tmp_path: Pa
     with ExperienceMemory.open(path) as memory:
         assert list(dump(memory)) == expected
         assert (version_of(path), digest(path)) == (3, before)
+        numbers = list(memory.outcomes())
         memory.commit()
+        assert list(memory.outcomes()) == numbers
     assert (version_of(path), check(path)["problems"]) == (FORMAT_VERSION, [])
     with ExperienceMemory.open(path) as memory:
         assert list(dump(memory)) == expected
@@ -337,12 +339,25 @@ def test_an_episode_that_was_damaged_before_migrating_is_still_named(tmp_path: P
         assert len(memory) == 4
         memory.commit()
         assert memory.episode(1).episode_id == "rememberer/0/0/0/0"
-        for number in (2, 4):
-            with pytest.raises(MemoryFileError, match=r"old\.sqlite: is damaged"):
-                memory.episode(number)
+        with pytest.raises(MemoryFileError, match=r"old\.sqlite: is damaged"):
+            memory.episode(4)
     problems = check(path)["problems"]
     assert problems[0] == "episode 'other' is not what was written (its checksum differs)"
     assert "is not what was written" in problems[1]
+
+
+def test_an_episode_that_was_damaged_before_there_were_checksums(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite"
+    with filled(tmp_path / "source.sqlite", 3) as source:
+        write_format_2(path, source)
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE episodes SET data = x'00' WHERE number = 2")
+    db.close()
+    with ExperienceMemory.open(path) as memory:
+        teach(memory, 9)
+        assert [memory.episode(n).episode_id for n in (1, 3, 4)] == ["0", "2", "9"]
+        with pytest.raises(MemoryFileError, match=r"old\.sqlite: is damaged"):
+            memory.episode(2)
 
 
 def test_a_migration_that_fails_leaves_the_file(
