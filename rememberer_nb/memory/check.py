@@ -15,6 +15,7 @@ from rememberer_nb.elements import ActionValue, Record, Update
 from rememberer_nb.errors import MemoryFileError
 from rememberer_nb.memory.history import History
 from rememberer_nb.memory.outcome import Outcome
+from rememberer_nb.memory.store.format import StoredRecord
 from rememberer_nb.rlem import n_step_return
 
 _MAX_PER_CHECK = 20
@@ -66,7 +67,7 @@ class _Contents:
         self.unreadable: list[str] = []
         for stored in history.store.load_records(is_checked=False):
             try:
-                self.records.append(history.store.read_record(stored))
+                self.records.append(history.store.read(StoredRecord.read, stored))
             except MemoryFileError as error:
                 self.unreadable.append(f"record {stored.record_id}: {error.problem}")
         self.updates = list(history.each_update())

@@ -164,12 +164,7 @@ class Texts:
 def _shortened(db: sqlite3.Connection, tree: Any) -> Iterator[str]:
     """Take out of an episode's data what can be worked out again; yields the last messages."""
     for step in tree["steps"]:
-        step["updates"] = [
-            update["update_id"]
-            if _json(_logged(db, update["update_id"])) == _json(update)
-            else update
-            for update in step["updates"]
-        ]
+        step["updates"] = [_unless_logged(db, update) for update in step["updates"]]
         if prompt := step["decision"]["prompt"]:
             if prompt["text"] == _joined(prompt):
                 prompt["text"] = None

@@ -10,12 +10,12 @@ import json
 import math
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rememberer_nb.elements import ActionValue, Episode, Record, Update
+from rememberer_nb.elements import Episode, Update, Value
 from rememberer_nb.errors import DataError, MemoryFileError
 from rememberer_nb.memory.eviction import Neighbour
 from rememberer_nb.memory.outcome import Outcome
@@ -33,7 +33,6 @@ from rememberer_nb.memory.store.format import (
     read_meta,
     read_records,
     read_update,
-    read_value,
 )
 from rememberer_nb.memory.store.head import HEAD_KEY, Head
 
@@ -150,10 +149,10 @@ class StoredRows:
             note = read_meta(self._db(), key)
             return None if note is None else dict(json.loads(note))
 
-    def read_record(self, stored: StoredRecord) -> Record:
-        """A record that was loaded as it lies in the file."""
+    def read(self, make: Callable[[Any], Value], cells: Any) -> Value:
+        """What `make` makes of something that was loaded or selected as it lies in the file."""
         with self._decoding():
-            return stored.read()
+            return make(cells)
 
     def get_meta(self, key: str) -> bytes | None:
         """A stored value, or None."""
@@ -179,16 +178,6 @@ class StoredRows:
                 if not math.isfinite(q_value):
                     raise DataError(f"expected a finite value, found {q_value}")
                 yield q_value, n_visits, bool(is_initial)
-
-    def read_value(self, row: tuple[Any, ...]) -> ActionValue:
-        """An action value that was selected as it lies in the file."""
-        with self._decoding():
-            return read_value(row)
-
-    def read_text(self, cell: Any) -> str:
-        """A text that was selected as it lies in the file."""
-        with self._decoding():
-            return as_text(cell)
 
     def select(self, query: str, *cells: object) -> Iterator[tuple[Any, ...]]:
         """The rows of a query, as they lie in the file."""
