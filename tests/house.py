@@ -169,6 +169,10 @@ def written(text: str) -> str:
 
 
 if __name__ == "__main__":
-    CONTRIBUTING.write_text(written(CONTRIBUTING.read_text(encoding="utf-8")), encoding="utf-8")
+    held = CONTRIBUTING.read_text(encoding="utf-8")
+    if sys.argv[1:] == ["--check"]:
+        print(drawing_of_the_way())
+        sys.exit("run `make house`" if written(held) != held else 0)
+    CONTRIBUTING.write_text(written(held), encoding="utf-8")
     for part, n in n_lines().items():
         print(f"{n:7,} {part or '__init__'}")

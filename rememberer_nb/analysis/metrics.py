@@ -9,24 +9,31 @@ reply_errors   = steps whose reply held no available action, a count
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rememberer_nb.elements import Episode
 from rememberer_nb.errors import ConfigError
+from rememberer_nb.memory.outcome import Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
 
 N_RESAMPLES = 10_000
 _DIGITS = 12
+# At once, so that thousands of episodes do not take gigabytes; the draws are those of one call.
+_MAX_DRAWS = 1_000_000
 METRICS = ("success_rate", "mean_reward")
 
 
-def episode_metrics(episodes: Sequence[Episode]) -> dict[str, Any]:
+def episode_metrics(episodes: Sequence[Episode | Outcome]) -> dict[str, Any]:
     """The four metrics of the module's docstring, and `n_episodes`.
+
+    Parameters
+    ----------
+    episodes : whole, or in numbers (`memory.outcome.Outcome`); a function here takes either.
 
     >>> episode_metrics([])
     Traceback (most recent call last):
@@ -35,13 +42,13 @@ def episode_metrics(episodes: Sequence[Episode]) -> dict[str, Any]:
     """
     if not episodes:
         raise ConfigError("no episodes: there is nothing to measure")
-    n = len(episodes)
+    n, outcomes = len(episodes), [Outcome.of(episode) for episode in episodes]
     return {
         "n_episodes": n,
-        "success_rate": sum(e.is_success for e in episodes) / n,
-        "mean_reward": sum(e.total_reward for e in episodes) / n,
-        "mean_steps": sum(len(e.steps) for e in episodes) / n,
-        "reply_errors": sum(e.n_reply_errors for e in episodes),
+        "success_rate": sum(o.is_success for o in outcomes) / n,
+        "mean_reward": sum(o.total_reward for o in outcomes) / n,
+        "mean_steps": sum(o.n_steps for o in outcomes) / n,
+        "reply_errors": sum(o.n_reply_errors for o in outcomes),
     }
 
 
@@ -82,12 +89,13 @@ def bootstrap_interval(
         confidence_level=level,
         method="percentile",
         rng=seed,
+        batch=max(1, _MAX_DRAWS // len(sample)),
     ).confidence_interval
     # Differences that cancel leave 1e-18 rather than 0, which must not count as an effect.
     return round(float(low), _DIGITS), round(float(high), _DIGITS)
 
 
-def intervals(by_seed: dict[int, Sequence[Episode]]) -> dict[str, list[float] | None]:
+def intervals(by_seed: Mapping[int, Sequence[Episode | Outcome]]) -> dict[str, list[float] | None]:
     """ci95 of success rate and mean reward: over seeds, or over tasks if there is one seed.
 
     None where there is one episode, which has no interval.

@@ -50,7 +50,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(slots=True)
 class _Call:
-    """What a call asks for, checked; its episodes by seed, and what stopped it before its time."""
+    """What a call asks for, checked; what came of it by seed, and what stopped it before its time.
+
+    `whole` holds the episodes themselves, if they are to be written.
+    """
 
     args: argparse.Namespace
     chosen: Chosen
@@ -59,6 +62,7 @@ class _Call:
     tasks: tuple[int, ...]
     is_training: bool
     by_seed: dict[int, list[Any]] = field(default_factory=dict)
+    whole: list[Any] = field(default_factory=list)
     stop: BaseException | None = None
 
     @classmethod
@@ -128,25 +132,30 @@ class _Call:
         """Run the loop for a seed; a stop leaves what is finished."""
         from rememberer_nb.loop.build import build_env
         from rememberer_nb.loop.parallel import Slots
+        from rememberer_nb.loop.runs import outcomes_of
         from rememberer_nb.loop.training import Conduct
 
         slots = Slots(self.args.concurrency, lambda: build_env(self.settings))
-        done: list[Any] = []
-        conduct = Conduct(is_shown=True, slots=slots, on_episode=done.append)
+        told: list[Any] = []
+        resumed: list[Any] = []
+        conduct = Conduct(True, slots, on_episode=told.append, on_resumed=resumed.append)
         try:
             done = loop(self.env, agent, self.tasks, seed=seed, conduct=conduct, **more)
         except (LLMStopError, KeyboardInterrupt) as error:
-            if not done and not self.by_seed:
+            if not told and not resumed and not self.by_seed:
                 raise
             self.stop = error
-            done.sort(key=lambda e: (e.epoch, self.tasks.index(e.task.number)))
+            told.sort(key=lambda e: (e.epoch, self.tasks.index(e.task.number)))
+            done = resumed[0] if resumed else told
         if done:
-            self.by_seed[seed] = done
+            self.by_seed[seed] = outcomes_of(done)
+        if self.args.out:
+            self.whole += done
 
     @property
-    def episodes(self) -> list[Any]:
-        """All of them."""
-        return [episode for episodes in self.by_seed.values() for episode in episodes]
+    def outcomes(self) -> list[Any]:
+        """Those of all seeds."""
+        return [outcome for outcomes in self.by_seed.values() for outcome in outcomes]
 
     def stopped(self) -> dict[str, Any]:
         """What a report says of a stop; nothing without one."""
@@ -155,7 +164,7 @@ class _Call:
         name = getattr(self.stop, "name", "interrupted")
         why = str(self.stop) or "interrupted"
         n_planned = len(self.tasks) * len(self.seeds) * self.n_repeats
-        n_unfinished = n_planned - len(self.episodes)
+        n_unfinished = n_planned - len(self.outcomes)
         return {"stopped": {"name": name, "why": why, "n_unfinished": n_unfinished}}
 
     def estimated(self, agent: Any) -> Any:
@@ -204,7 +213,7 @@ def train_agent(args: argparse.Namespace) -> dict[str, Any]:
             if call.stop is not None:
                 break
     result = _report(call)
-    rows = epoch_rows(call.episodes)
+    rows = epoch_rows(call.outcomes)
     result["epochs"] = [{key: row[key] for key in ("success_rate", "mean_reward")} for row in rows]
     result["n_records"] = n_records[0] if len(n_records) == 1 else n_records
     return _save(call, result)
@@ -249,8 +258,8 @@ def _report(call: _Call) -> dict[str, Any]:
     return {
         **call.head(),
         "seeds": list(call.by_seed),
-        **episode_metrics(call.episodes),
-        **llm_totals(call.episodes, call.settings.llm_config),
+        **episode_metrics(call.outcomes),
+        **llm_totals(call.outcomes, call.settings.llm_config),
         **call.stopped(),
         "ci95": intervals(call.by_seed),
     }
@@ -266,7 +275,7 @@ def _write(call: _Call, result: dict[str, Any]) -> None:
 
     folder, configs = call.args.out, call.chosen.configs
     with whole_file(folder / "episodes.jsonl") as file:
-        for episode in call.episodes:
+        for episode in call.whole:
             file.write(json.dumps(to_data(episode)) + "\n")
     write_text(
         folder / "metrics.json", json.dumps({**result, "config": to_data(configs)}, indent=1)

@@ -35,6 +35,7 @@ from rememberer_nb.loop.build import Settings, build_agent, build_env, build_llm
 from rememberer_nb.loop.episode import memory_of
 from rememberer_nb.loop.training import Conduct, evaluate, train
 from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.memory.outcome import Outcome
 from rememberer_nb.system.files import reason
 from rememberer_nb.system.places import write_text
 from rememberer_nb.system.stopping import end_with_parent
@@ -130,11 +131,12 @@ def _train(
     return memory, epoch_rows(episodes, agent=condition, seed=seed)
 
 
-def epoch_rows(episodes: Sequence[Episode], **labels: Any) -> list[dict[str, Any]]:
+def epoch_rows(episodes: Sequence[Episode | Outcome], **labels: Any) -> list[dict[str, Any]]:
     """A row of metrics per epoch, with the given labels."""
-    epochs = sorted({episode.epoch for episode in episodes})
+    outcomes = [Outcome.of(episode) for episode in episodes]
+    epochs = sorted({outcome.epoch for outcome in outcomes})
     return [
-        {**labels, "epoch": e, **episode_metrics([x for x in episodes if x.epoch == e])}
+        {**labels, "epoch": e, **episode_metrics([o for o in outcomes if o.epoch == e])}
         for e in epochs
     ]
 

@@ -20,46 +20,40 @@ from typing import Any
 
 from rememberer_nb.agents.interface import Agent
 from rememberer_nb.config import LLMConfig, PromptConfig, RolloutConfig
-from rememberer_nb.elements import Decision, Episode, Prompt, Reply
+from rememberer_nb.elements import Episode, Prompt, Reply
 from rememberer_nb.envs.profile import TextEnv, profile_of
 from rememberer_nb.errors import ConfigError, LLMError
 from rememberer_nb.llms import make_llm
 from rememberer_nb.loop.episode import run_episode
+from rememberer_nb.memory.outcome import Outcome
 
 N_PROBES = 3
 
 
-def llm_totals(episodes: Iterable[Episode], config: LLMConfig | None = None) -> dict[str, Any]:
-    """The five totals of the module's docstring.
+def llm_totals(
+    episodes: Iterable[Episode | Outcome], config: LLMConfig | None = None
+) -> dict[str, Any]:
+    """The five totals of the module's docstring; of episodes whole, or in numbers.
 
     >>> llm_totals([])["n_calls"]
     0
     """
-    episodes = list(episodes)
-    asked = [
-        step.decision
-        for episode in episodes
-        for step in episode.steps
-        if step.decision.prompt is not None
-    ]
-    replies = [decision.reply for decision in asked if decision.reply is not None]
-    more = [call for episode in episodes for call in episode.metadata.get("calls", ())]
-    prompt_tokens = sum(reply.prompt_tokens for reply in replies)
+    outcomes = [Outcome.of(episode) for episode in episodes]
+    more = [call for outcome in outcomes for call in outcome.calls]
+    prompt_tokens = sum(outcome.prompt_tokens for outcome in outcomes)
     prompt_tokens += sum(call["prompt_tokens"] for call in more)
-    completion_tokens = sum(reply.completion_tokens for reply in replies)
+    completion_tokens = sum(outcome.completion_tokens for outcome in outcomes)
     completion_tokens += sum(call["completion_tokens"] for call in more)
-    failures = [*_failures(asked), *(call["error"] for call in more if call["error"])]
+    failures = Counter(call["error"] for call in more if call["error"])
+    for outcome in outcomes:
+        failures.update(outcome.failures)
     return {
-        "n_calls": len(asked) + len(more),
+        "n_calls": sum(outcome.n_asked for outcome in outcomes) + len(more),
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,
         "money": (config or LLMConfig()).money(prompt_tokens, completion_tokens),
-        "llm_errors": dict(sorted(Counter(failures).items())),
+        "llm_errors": dict(sorted(failures.items())),
     }
-
-
-def _failures(decisions: Iterable[Decision]) -> Iterable[str]:
-    return (d.error_name for d in decisions if d.error_name and d.error_name != "reply")
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def learn_logged(
 
 def _fresh(memory: ExperienceMemory, episodes: Sequence[Episode]) -> Iterator[Episode]:
     wanted = {episode.episode_id for episode in episodes}
-    known = {e.episode_id: _contents(e) for e in memory.episodes() if e.episode_id in wanted}
+    known = {e.episode_id: _contents(e) for e in memory.each_episode() if e.episode_id in wanted}
     for episode in episodes:
         contents = _contents(episode)
         if known.setdefault(episode.episode_id, contents) is contents:

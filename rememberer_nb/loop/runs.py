@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from rememberer_nb.agents.interface import Agent, after_episodes, describe_agent
@@ -18,12 +19,70 @@ from rememberer_nb.elements import Episode
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.loop.episode import memory_of
 from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.memory.outcome import Outcome
 
 # Epoch, position in it, task number: what a training has to do.
 Job = tuple[int, int, int]
 OnEpisode = Callable[[Episode], None]
 # Of what `describe_run` notes. 1 had no version, and neither the LLM's settings nor the exemplars.
 PARAMETERS_VERSION = 2
+
+
+class RunEpisodes(Sequence[Episode]):
+    """The episodes of a run that was resumed; what was done before is read when it is asked for.
+
+    Parameters
+    ----------
+    memory : holds the earlier ones, and must be open for them to be read.
+    first, n_earlier : how many episodes it held before the run; how many of the run's come then.
+
+    It equals any sequence of equal episodes.
+    """
+
+    def __init__(self, memory: ExperienceMemory, first: int, n_earlier: int):
+        self._memory, self._first, self._n_earlier = memory, first, n_earlier
+        self._earlier = list(islice(memory.outcomes(first), n_earlier))
+        self._later: list[Episode] = []
+
+    def append(self, episode: Episode) -> None:
+        """Add one that was done now."""
+        self._later.append(episode)
+
+    def __len__(self) -> int:
+        return self._n_earlier + len(self._later)
+
+    def __iter__(self) -> Iterator[Episode]:
+        yield from islice(self._memory.each_episode(self._first), self._n_earlier)
+        yield from self._later
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return [self[number] for number in range(len(self))[place]]
+        number = range(len(self))[place]
+        if number < self._n_earlier:
+            return self._memory.episode(self._first + number + 1)
+        return self._later[number - self._n_earlier]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or len(other) != len(self):
+            return NotImplemented
+        return all(mine == theirs for mine, theirs in zip(self, other, strict=True))
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """All of them in numbers."""
+        return [*self._earlier, *map(Outcome.of, self._later)]
+
+
+def outcomes_of(episodes: Sequence[Episode]) -> list[Outcome]:
+    """Episodes in numbers; none is read for it."""
+    if isinstance(episodes, RunEpisodes):
+        return episodes.outcomes
+    return [Outcome.of(episode) for episode in episodes]
+
+
+Episodes = list[Episode] | RunEpisodes
+OnResumed = Callable[[RunEpisodes], None]
 
 
 @dataclass(slots=True)
@@ -36,13 +95,13 @@ class TrainingRun:
     first_episode, first_update : how many episodes the memory held, and updates its log, before.
         The second stands in the ids of the run's episodes ("...@412"; a first run needs none), so
         that no two runs of a memory have the same.
-    done : the run's episodes so far, in the order in which they were learnt.
+    episodes : the run's so far, in the order in which they were learnt.
     """
 
     parameters: dict[str, Any]
     first_episode: int
     first_update: int
-    done: list[Episode]
+    episodes: Episodes = field(default_factory=list)
 
     def note(self, n_more: int = 0, *, is_finished: bool = False) -> dict[str, Any]:
         """What `ExperienceMemory.commit` writes with `n_more` episodes."""
@@ -50,7 +109,7 @@ class TrainingRun:
             "parameters": self.parameters,
             "first_episode": self.first_episode,
             "first_update": self.first_update,
-            "n_done": len(self.done) + n_more,
+            "n_done": len(self.episodes) + n_more,
             "is_finished": is_finished,
         }
 
@@ -110,7 +169,7 @@ def begin_run(
     if resume and noted is None and memory.n_updates > memory.log_start:
         raise ConfigError("cannot resume: the memory holds no training run")
     if not resume or noted is None:
-        run = TrainingRun(parameters, memory.n_episodes, memory.n_updates, [])
+        run = TrainingRun(parameters, memory.n_episodes, memory.n_updates)
         memory.commit(run=run.note())
         return run
     _check_same(noted["parameters"], parameters)
@@ -121,9 +180,8 @@ def begin_run(
         raise ConfigError("cannot resume: the memory holds changes that were not committed")
     memory.lock()
     # Earlier versions noted none, and told no runs apart.
-    return TrainingRun(
-        parameters, first, int(noted.get("first_update", 0)), memory.episodes(after=first)
-    )
+    episodes: Episodes = RunEpisodes(memory, first, n_done) if n_done else []
+    return TrainingRun(parameters, first, int(noted.get("first_update", 0)), episodes)
 
 
 def batches(
@@ -146,14 +204,24 @@ class KeptEpisodes:
     agent: Agent
     run: TrainingRun | None
     on_episode: OnEpisode | None
-    episodes: list[Episode] = field(default_factory=list)
+    on_resumed: OnResumed | None = None
+    episodes: Episodes = field(default_factory=list)
     solved: dict[int, int] = field(default_factory=dict)
 
     def take_up(self) -> set[tuple[int, int]]:
         """Announce what was done before; (epoch, position) of each."""
-        earlier = [] if self.run is None else list(self.run.done)
-        self._announce(earlier)
-        return {(episode.epoch, episode.metadata["position"]) for episode in earlier}
+        if self.run is not None:
+            self.episodes = self.run.episodes
+        if not isinstance(self.episodes, RunEpisodes):
+            return set()
+        for outcome in self.episodes.outcomes:
+            self._count(outcome)
+        if self.on_resumed is not None:
+            self.on_resumed(self.episodes)
+        elif self.on_episode is not None:
+            for episode in self.episodes:
+                self.on_episode(episode)
+        return {(outcome.epoch, outcome.position) for outcome in self.episodes.outcomes}
 
     def add(self, episodes: Sequence[Episode]) -> None:
         """Commit them together, with what the agent has to say of them."""
@@ -163,8 +231,11 @@ class KeptEpisodes:
             memory.commit()
         elif memory is not None and self.run is not None:
             memory.commit(*episodes, run=self.run.note(len(episodes)))
-            self.run.done.extend(episodes)
-        self._announce(episodes)
+        for episode in episodes:
+            self._count(Outcome.of(episode))
+            self.episodes.append(episode)
+            if self.on_episode is not None:
+                self.on_episode(episode)
         if stop is not None:
             raise stop
 
@@ -174,13 +245,9 @@ class KeptEpisodes:
         if memory is not None and self.run is not None:
             memory.commit(run=self.run.note(is_finished=True))
 
-    def _announce(self, episodes: Sequence[Episode]) -> None:
-        for episode in episodes:
-            if episode.is_success:
-                self.solved.setdefault(episode.task.number, episode.epoch)
-            self.episodes.append(episode)
-            if self.on_episode is not None:
-                self.on_episode(episode)
+    def _count(self, outcome: Outcome) -> None:
+        if outcome.is_success:
+            self.solved.setdefault(outcome.task, outcome.epoch)
 
 
 def _check_same(noted: Mapping[str, Any], asked: Mapping[str, Any]) -> None:

@@ -18,8 +18,10 @@ from rememberer_nb.errors import ConfigError
 from rememberer_nb.loop.episode import EVALUATION_EPOCH, Attempt, memory_of, play
 from rememberer_nb.loop.parallel import Slots, run_jobs
 from rememberer_nb.loop.runs import (
+    Episodes,
     KeptEpisodes,
     OnEpisode,
+    OnResumed,
     batches,
     begin_run,
     describe_run,
@@ -38,12 +40,15 @@ class Conduct:
     slots : how many episodes may be under way at once, each waiting for its own LLM call.
     on_episode : told of each episode that is finished (when training, learnt and committed), so
         that nothing finished is lost when the run is stopped (Ctrl-C, a used-up budget).
+    on_resumed : told once, in the place of `on_episode`, of all that a resumed training had done
+        before: they need not be read then (`runs.RunEpisodes.outcomes`).
     keep_episodes : training stores each episode with the memory, so that it can be resumed.
     """
 
     is_shown: bool = False
     slots: Slots = field(default_factory=Slots)
     on_episode: OnEpisode | None = None
+    on_resumed: OnResumed | None = None
     keep_episodes: bool = True
 
     def bar(self, n_items: int, label: str) -> Any:
@@ -61,7 +66,7 @@ def train(
     resume: bool = False,
     parameters: Mapping[str, Any] | None = None,
     conduct: Conduct | None = None,
-) -> list[Episode]:
+) -> Episodes:
     """Run the training tasks `config.n_epochs` times; the memory learns and is committed.
 
     Epochs count from 0. With `config.skip_successes` a task solved in an earlier epoch is left
@@ -74,7 +79,8 @@ def train(
     whatever stopped it: memory and episodes, the earlier ones included, become those of a run that
     was never stopped. (A batch cut short by Ctrl-C has been learnt in part; its rest sees a memory
     that knows that part.) `parameters` are noted with the run, and must agree, beside those of the
-    agent.
+    agent. What comes back is a list; of a resumed run a sequence that reads the earlier episodes
+    from the memory when they are asked for (`runs.RunEpisodes`).
     """
     config, conduct = config or RolloutConfig(), conduct or Conduct()
     if conduct.slots.n > 1 and config.batch_size is None:
@@ -91,7 +97,7 @@ def train(
         asked = describe_run(profile_of(env).name, agent, tasks, seed, config, parameters)
         run = begin_run(memory, asked, resume=resume)
         first_update = run.first_update
-    kept = KeptEpisodes(agent, run, conduct.on_episode)
+    kept = KeptEpisodes(agent, run, conduct.on_episode, conduct.on_resumed)
     with conduct.bar(config.n_epochs * len(tasks), f"train {agent.name}") as bar:
         done = kept.take_up()
         bar.update(len(done))
@@ -101,11 +107,13 @@ def train(
                 for epoch, position, task in batch
                 if (epoch, position) not in done
             ]
+            if not due:
+                continue
             # What is cut short is taken back as far as it was not committed.
             with nullcontext() if memory is None else memory.all_or_nothing():
-                if config.batch_size is not None and due:
+                if config.batch_size is not None:
                     _train_batch(env, agent, due, conduct, kept.add, bar)
-                elif due:
+                else:
                     kept.add([play(env, agent, due[0], learn=True)])
                     bar.update()
     kept.finish()

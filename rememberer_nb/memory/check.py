@@ -14,6 +14,8 @@ from typing import Any
 from rememberer_nb.elements import ActionValue, Record, Update
 from rememberer_nb.errors import MemoryFileError
 from rememberer_nb.memory.history import History
+from rememberer_nb.memory.outcome import Outcome
+from rememberer_nb.memory.store.format import StoredRecord
 from rememberer_nb.rlem import n_step_return
 
 _MAX_PER_CHECK = 20
@@ -25,7 +27,7 @@ def check(path: str | Path) -> dict[str, Any]:
     Checked: SQLite's own structures; that each row is what was written, by its checksum; that rows
     can be read, and none is missing; that ids are without gaps and refer to what exists; that each
     update follows from its rewards, and each value from its tables and its updates; that the
-    episodes tell the same updates as the log.
+    episodes tell the same updates as the log, and each the same as its numbers.
 
     Returns
     -------
@@ -65,7 +67,7 @@ class _Contents:
         self.unreadable: list[str] = []
         for stored in history.store.load_records(is_checked=False):
             try:
-                self.records.append(history.store.read_record(stored))
+                self.records.append(history.store.read(StoredRecord.read, stored))
             except MemoryFileError as error:
                 self.unreadable.append(f"record {stored.record_id}: {error.problem}")
         self.updates = list(history.each_update())
@@ -182,14 +184,17 @@ def _fits_its_tables(where: str, value: ActionValue) -> Iterator[str]:
 
 def _episodes_agree(contents: _Contents) -> Iterator[str]:
     log = {update.update_id: update for update in contents.updates}
-    n_uses = 0
-    for number, episode in enumerate(contents.history.each_episode(), start=1):
+    n_uses, history = 0, contents.history
+    outcomes = history.store.load_outcomes(0, history.n_episodes + 1)
+    for number, episode in enumerate(history.each_episode(), start=1):
+        if next(outcomes).to_text() != Outcome.of(episode).to_text():
+            yield f"episode {number}: its outcome is not that of its steps"
         for step in episode.steps:
             n_uses += len(step.decision.hits)
             for update in step.updates:
                 if log.get(update.update_id) != update:
                     yield f"episode {number}: update {update.update_id} differs from the log's"
-    n_noted = contents.history.store.count("uses")
+    n_noted = history.store.count("uses")
     if n_noted != n_uses:
         yield f"the episodes tell of {n_uses} uses of records, {n_noted} are noted"
 

@@ -14,7 +14,7 @@ from typing import Any
 from rememberer_nb.elements import Episode, Record, Update
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory.store.file import closed_on_failure
-from rememberer_nb.memory.store.format import VALUE_COLUMNS, StoredRecord
+from rememberer_nb.memory.store.format import VALUE_COLUMNS, StoredRecord, as_text, read_value
 from rememberer_nb.memory.store.head import ORIGIN_KEY, RUN_KEY, Head
 from rememberer_nb.memory.store.store import Store
 
@@ -70,7 +70,7 @@ class History(AbstractContextManager["History"]):
         return self.head.n_records
 
     def __iter__(self) -> Iterator[Record]:
-        return (self.store.read_record(stored) for stored in self.stored_records())
+        return (self.store.read(StoredRecord.read, stored) for stored in self.stored_records())
 
     def stored_records(self) -> Iterator[StoredRecord]:
         """All records in insertion order, as they lie in the file."""
@@ -113,7 +113,7 @@ class History(AbstractContextManager["History"]):
             "SELECT DISTINCT source FROM records WHERE record_id IN "
             "(SELECT record_id FROM action_values WHERE is_initial)"
         )
-        return {self.store.read_text(source) for (source,) in self.store.select(query)}
+        return {self.store.read(as_text, source) for (source,) in self.store.select(query)}
 
     @property
     def n_action_values(self) -> int:
@@ -123,7 +123,7 @@ class History(AbstractContextManager["History"]):
     def find(self, record_id: int) -> Record | None:
         """The record with that id; None if it is not (or no longer) held."""
         found = self.store.find_record(record_id)
-        return None if found is None else self.store.read_record(found)
+        return None if found is None else self.store.read(StoredRecord.read, found)
 
     def updates(self, record_id: int | None = None, action: str | None = None) -> list[Update]:
         """Logged updates of a record, or of one of its actions, in order."""
@@ -157,19 +157,19 @@ class History(AbstractContextManager["History"]):
         )
         rows = []
         for record_id, task, observation, source, *cells in self.store.select(query, n_rows):
-            value = self.store.read_value(tuple(cells))
+            value = self.store.read(read_value, tuple(cells))
             rows.append(
                 {
                     "record_id": record_id,
-                    "task": self.store.read_text(task),
-                    "observation": self.store.read_text(observation),
+                    "task": self.store.read(as_text, task),
+                    "observation": self.store.read(as_text, observation),
                     "action": value.action,
                     "q_value": value.q_value,
                     "n_visits": value.n_visits,
                     "reward": value.reward,
                     "rationale": value.rationale,
                     "is_initial": value.is_initial,
-                    "source": self.store.read_text(source),
+                    "source": self.store.read(as_text, source),
                     "first_update": value.first_update,
                     "last_update": value.last_update,
                 }

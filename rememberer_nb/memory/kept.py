@@ -248,7 +248,7 @@ class KeptTable(RecordTable):
         self._origin = self._store.load_note(ORIGIN_KEY)
 
     def _read(self, stored: StoredRecord) -> Record:
-        return self._store.read_record(stored)
+        return self._store.read(StoredRecord.read, stored)
 
     def _meta(self, run: Mapping[str, Any] | None, n_new: int) -> dict[str, bytes]:
         head = Head(

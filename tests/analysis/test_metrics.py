@@ -19,6 +19,7 @@ from rememberer_nb.analysis.metrics import (
 )
 from rememberer_nb.elements import Decision, Episode, Step, Task
 from rememberer_nb.errors import ConfigError
+from rememberer_nb.memory.outcome import Outcome
 
 
 def episode(rewards: list[float], *, success: bool = False, errors: int = 0) -> Episode:
@@ -131,3 +132,24 @@ def test_one_seed_claims_nothing() -> None:
             json.dumps(row, allow_nan=False)
     assert plain_rows(frames[0])[0]["mean"] == pytest.approx(0.6)
     assert [row["is_clear"] for row in plain_rows(frames[1])] == [False, False]
+
+
+@pytest.mark.parametrize("max_draws", [1, 7, 64, 10_000])
+def test_few_draws_at_once_are_those_of_one_call(
+    monkeypatch: pytest.MonkeyPatch, max_draws: int
+) -> None:
+    values = np.random.default_rng(3).random(9)
+    rng = np.random.default_rng(5)
+    means = values[rng.integers(9, size=(101, 9))].mean(axis=1)
+    expected = tuple(np.quantile(means, [(1 - 0.95) / 2, (1 + 0.95) / 2]))
+    monkeypatch.setattr("rememberer_nb.analysis.metrics._MAX_DRAWS", max_draws)
+    low, high = bootstrap_interval(values, n_resamples=101, seed=5)
+    assert (low, high) == tuple(round(float(bound), 12) for bound in expected)
+
+
+def test_episodes_in_numbers_have_the_metrics_of_the_episodes() -> None:
+    found = [episode([0.1, 0.2]), episode([0.7], success=True, errors=1), episode([])]
+    outcomes = [Outcome.of(each) for each in found]
+    assert episode_metrics(outcomes) == episode_metrics(found)
+    assert intervals({0: outcomes}) == intervals({0: found})
+    assert (episode_metrics(outcomes)["mean_steps"], outcomes[0].total_reward) == (1.0, 0.1 + 0.2)

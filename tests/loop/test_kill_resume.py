@@ -166,7 +166,7 @@ def test_killed_inside_a_checkpoint(
     n_logs = 0
     for number in range(N_CHECKPOINT_KILLS):
         path = tmp_path / f"{number}.sqlite"
-        n_pages = 2 + 3 * number
+        n_pages = 2 + 2 * number
         process = start(path, LD_PRELOAD=str(shim), KILL_FILE=str(path), KILL_AT=str(n_pages))
         assert process.wait() == -signal.SIGKILL, f"there were not {n_pages} pages to write"
         # What is in the file alone is no memory, or an older one.

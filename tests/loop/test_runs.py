@@ -23,10 +23,13 @@ from rememberer_nb.errors import ConfigError, MemoryFileError
 from rememberer_nb.loop.episode import run_episode
 from rememberer_nb.loop.logged import learn_logged
 from rememberer_nb.loop.parallel import Slots
+from rememberer_nb.loop.runs import outcomes_of
 from rememberer_nb.loop.training import Conduct, train
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory.check import check
 from rememberer_nb.memory.operations import dump
+from rememberer_nb.memory.outcome import Outcome
+from rememberer_nb.memory.store.store import Store
 from rememberer_nb.prompting.prompts import Template
 from tests.loop.test_training import Stop, at_line, guesses
 from tests.toy import TOY, ScriptedLLM, ToyEnv
@@ -169,6 +172,43 @@ def test_a_finished_run_is_reported_again_and_may_be_made_longer(tmp_path: Path)
         assert list(dump(memory)) == expected
         with pytest.raises(ConfigError, match=r"rollout\.n_epochs: 5, now 3"):
             run(memory, resume=True)
+
+
+def test_a_resumed_run_reads_no_earlier_episode_that_nobody_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, read = tmp_path / "m.sqlite", []
+    with ExperienceMemory.open(path, capacity=LIMITS) as memory:
+        learn_logged(memory, [run_episode(ToyEnv(), RandomAgent(TOY), 1)])
+        with pytest.raises(KeyboardInterrupt):
+            run(memory, StopsAfter(11))
+        n_earlier = memory.n_episodes - 1
+    expected = ExperienceMemory(capacity=LIMITS)
+    learn_logged(expected, [run_episode(ToyEnv(), RandomAgent(TOY), 1)])
+    episodes = run(expected)
+    load = Store.load_episodes
+
+    def count(store: Store, after: int = 0, before: int | None = None):
+        for episode in load(store, after, before):
+            read.append(episode.episode_id)
+            yield episode
+
+    monkeypatch.setattr(Store, "load_episodes", count)
+    told, resumed = [], []
+    conduct = Conduct(on_episode=told.append, on_resumed=resumed.append)
+    with ExperienceMemory.open(path, capacity=LIMITS) as memory:
+        found = run(memory, resume=True, conduct=conduct)
+        assert (read, resumed, told) == ([], [found], episodes[n_earlier:])
+        assert 0 < n_earlier < len(found) == len(episodes) == 9
+        assert outcomes_of(found) == [Outcome.of(episode) for episode in episodes]
+        assert read == []
+        # Asked for, each is read alone; those of now are at hand.
+        assert (found[0], found[-1]) == (episodes[0], episodes[-1])
+        assert read == [episodes[0].episode_id]
+        assert found[n_earlier - 1 : n_earlier + 1] == episodes[n_earlier - 1 : n_earlier + 1]
+        assert found == episodes and found != episodes[1:]
+        with pytest.raises(IndexError):
+            found[9]
 
 
 def test_a_second_run_on_the_same_memory(tmp_path: Path) -> None:

@@ -145,6 +145,7 @@ def sign(path: Path) -> None:
             "update 1 is not what was written",
         ),
         ("UPDATE episodes SET episode_id = '7' WHERE number = 2", "episode '7' is not what was"),
+        ("UPDATE texts SET n_texts = 99 WHERE first = 0", "the row of text 0 is not what was"),
         (
             "UPDATE meta SET value = CAST(replace(CAST(value AS TEXT), '\"n_at_refresh\": ', "
             "'\"n_at_refresh\": 1') AS BLOB) WHERE key = 'task:tfidf'",
@@ -195,6 +196,16 @@ def test_values_that_do_not_follow_are_named(tmp_path: Path, statement: str, pro
     found = "\n".join(check(path)["problems"])
     assert "not what was written" not in found
     assert re.search(problem, found), found
+
+
+def test_numbers_that_are_not_those_of_the_episode_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "m.sqlite"
+    filled(path, 3).close()
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE episodes SET outcome = replace(outcome, '0.5', '0.6') WHERE number = 2")
+    db.close()
+    sign(path)
+    assert check(path)["problems"] == ["episode 2: its outcome is not that of its steps"]
 
 
 def test_a_record_that_is_gone_is_missed(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ format what is new
        knows, and several sources of one bootstrap (`updates.sources`)
 3      a checksum for each row (one for a record and its action values together), the file's
        identity, and how many records and episodes it holds
+4      `outcome`, an episode in numbers; `texts`, so that a text lies in the file once; see
+       `rememberer_nb.memory.store.episodes`
 ====== ==========================================================================================
 
 Texts are UTF-8; one that is none (it holds half a surrogate pair) is kept as bytes and read back
@@ -22,15 +24,25 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from rememberer_nb.elements import ActionValue, Episode, Record, Update, from_data, to_data
+from rememberer_nb.elements import ActionValue, Record, Update
 from rememberer_nb.errors import DataError
 from rememberer_nb.memory.eviction import Neighbour
 
 APPLICATION_ID = 0x524D4E42  # "RMNB"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 Cell = str | bytes | int | float | None
 Row = tuple[Cell, ...]
+
+TEXT_TABLES = """
+CREATE TABLE texts (
+    first INTEGER PRIMARY KEY, n_texts INTEGER NOT NULL, data BLOB NOT NULL,
+    checksum INTEGER NOT NULL
+);
+CREATE TABLE text_index (
+    crc INTEGER NOT NULL, text_id INTEGER NOT NULL, PRIMARY KEY (crc, text_id)
+) WITHOUT ROWID;
+"""
 
 # In one transaction, so that a file either has all tables or is not yet a memory.
 SCHEMA = f"""
@@ -61,9 +73,10 @@ CREATE TABLE updates (
 );
 CREATE INDEX updates_by_value ON updates (record_id, action);
 CREATE TABLE episodes (
-    number INTEGER PRIMARY KEY, episode_id TEXT NOT NULL, data BLOB NOT NULL,
-    checksum INTEGER NOT NULL
+    number INTEGER PRIMARY KEY, episode_id TEXT NOT NULL, outcome TEXT NOT NULL,
+    texts BLOB NOT NULL, data BLOB NOT NULL, checksum INTEGER NOT NULL
 );
+{TEXT_TABLES}
 CREATE TABLE neighbours (
     record_id INTEGER PRIMARY KEY, similarity REAL NOT NULL, other INTEGER NOT NULL
 );
@@ -85,7 +98,8 @@ UPDATE_COLUMNS = (
     'update_id, episode_id, step, record_id, action, "table", rewards, gamma, bootstrap_value, '
     "bootstrap_record_id, is_stand_in, target, learning_rate, q_before, q_after, n_visits, sources"
 )
-EPISODE_COLUMNS = "episode_id, data"
+EPISODE_COLUMNS = "episode_id, outcome, texts, data"
+TEXT_COLUMNS = "first, n_texts, data"
 USE_COLUMNS = 'record_id, number, step, "rank", total, is_shown'
 
 
@@ -175,11 +189,6 @@ def update_row(update: Update) -> Row:
     )  # fmt: skip
 
 
-def episode_row(episode: Episode) -> Row:
-    """In the order of `EPISODE_COLUMNS`; its data is compressed JSON."""
-    return (as_cell(episode.episode_id), zlib.compress(json.dumps(to_data(episode)).encode()))
-
-
 _TEXT, _COUNT, _REAL, _NONE = (str, bytes), (int,), (float,), (type(None),)
 _UPDATE_KINDS = (
     _COUNT, _TEXT, _COUNT, _COUNT, _TEXT, _COUNT, _TEXT, _REAL, _REAL + _NONE, _COUNT + _NONE,
@@ -200,11 +209,6 @@ def read_update(row: Row) -> Update:
     fields[10] = bool(fields[10])
     fields[16] = tuple((int(i), float(weight)) for i, weight in json.loads(fields[16]))
     return Update(*fields)
-
-
-def read_episode(data: bytes) -> Episode:
-    """From the cell `data` of an episode's row."""
-    return from_data(Episode, json.loads(zlib.decompress(data)))
 
 
 class StoredRecord(NamedTuple):
@@ -310,27 +314,6 @@ def write_updates(db: sqlite3.Connection, updates: Iterable[Update]) -> None:
         f"INSERT INTO updates ({UPDATE_COLUMNS}, checksum) VALUES ({marks(18)})",
         [(*row, checksum(row)) for row in map(update_row, updates)],
     )
-
-
-def write_episode(db: sqlite3.Connection, episode: Episode) -> None:
-    """Add an episode, and note which records its decisions looked at, and were shown."""
-    row = episode_row(episode)
-    new = db.execute(
-        f"INSERT INTO episodes ({EPISODE_COLUMNS}, checksum) VALUES ({marks(3)})",
-        (*row, checksum(row)),
-    )
-    for step in episode.steps:
-        shown = {exemplar.record_id for exemplar in step.decision.exemplars}
-        db.executemany(
-            f"INSERT INTO uses ({USE_COLUMNS}) VALUES ({marks(6)})",
-            [
-                (
-                    hit.record.record_id, new.lastrowid, step.index, hit.rank, hit.total,
-                    hit.record.record_id in shown,
-                )
-                for hit in step.decision.hits
-            ],
-        )  # fmt: skip
 
 
 def write_neighbours(db: sqlite3.Connection, neighbours: Mapping[int, Neighbour | None]) -> None:

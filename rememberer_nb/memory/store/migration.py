@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
 
+from rememberer_nb.memory.store.episodes import episode_row, read_whole, write_uses
 from rememberer_nb.memory.store.file import transaction
 from rememberer_nb.memory.store.format import (
     EPISODE_COLUMNS,
     FORMAT_VERSION,
+    TEXT_TABLES,
     UPDATE_COLUMNS,
-    USE_COLUMNS,
     checksum,
     marks,
-    read_episode,
     read_meta,
     read_records,
     write_meta,
 )
 from rememberer_nb.memory.store.head import HEAD_KEY, IDENTITY_KEY, Head
+from rememberer_nb.memory.store.rows import NOT_OURS
 
 _NEW_IN_2 = (
     "ALTER TABLE updates ADD COLUMN sources TEXT NOT NULL DEFAULT '[]'",
@@ -31,15 +33,24 @@ _NEW_IN_2 = (
         PRIMARY KEY (record_id, number, step, "rank")
     ) WITHOUT ROWID""",
 )
+_NEW_IN_4 = (
+    "ALTER TABLE episodes ADD COLUMN outcome TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE episodes ADD COLUMN texts BLOB NOT NULL DEFAULT x''",
+)
 
 
-def migrate(db: sqlite3.Connection, version: int) -> None:
-    """Bring a database of an older format up to date, in one transaction or not at all."""
+def migrate(db: sqlite3.Connection, version: int, *, is_kept: bool) -> None:
+    """Bring a database of an older format up to date, in one transaction or not at all.
+
+    Its episodes, which are most of the work, are made small only where that is kept.
+    """
     with transaction(db):
         if version < 2:
             _from_1_to_2(db)
         if version < 3:
             _from_2_to_3(db)
+        if version < 4:
+            _from_3_to_4(db, is_kept=is_kept)
         db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
 
 
@@ -50,16 +61,7 @@ def _from_1_to_2(db: sqlite3.Connection) -> None:
     for statement in _NEW_IN_2:
         db.execute(statement)
     for number, data in db.execute("SELECT number, data FROM episodes").fetchall():
-        for step in read_episode(data).steps:
-            shown = {exemplar.record_id for exemplar in step.decision.exemplars}
-            db.executemany(
-                f"INSERT INTO uses ({USE_COLUMNS}) VALUES ({marks(6)})",
-                [
-                    (h.record.record_id, number, step.index, h.rank, h.total,
-                     h.record.record_id in shown)
-                    for h in step.decision.hits
-                ],
-            )  # fmt: skip
+        write_uses(db, read_whole(data), number)
 
 
 def _from_2_to_3(db: sqlite3.Connection) -> None:
@@ -68,12 +70,30 @@ def _from_2_to_3(db: sqlite3.Connection) -> None:
     sums = [(checksum(stored.row, *stored.values), stored.record_id) for stored in read_records(db)]
     db.executemany("UPDATE records SET checksum = ? WHERE record_id = ?", sums)
     _sum_up(db, "updates", UPDATE_COLUMNS, "update_id")
-    n_episodes = _sum_up(db, "episodes", EPISODE_COLUMNS, "number")
+    n_episodes = _sum_up(db, "episodes", "episode_id, data", "number")
     _sum_up(db, "meta", "key, value", "key")
     head = Head.parse(read_meta(db, HEAD_KEY), n_records=len(sums), n_episodes=n_episodes)
     if head is not None:
         write_meta(db, {HEAD_KEY: head.to_bytes()})
     write_meta(db, {IDENTITY_KEY: os.urandom(16)})
+
+
+def _from_3_to_4(db: sqlite3.Connection, *, is_kept: bool) -> None:
+    rows = db.execute("SELECT number, checksum, episode_id, data FROM episodes")
+    sound = [number for number, expected, *row in rows if checksum(tuple(row)) == expected]
+    for statement in (*TEXT_TABLES.split(";")[:-1], *_NEW_IN_4):
+        db.execute(statement)
+    # The others are damaged, and stay so: whoever reads one is told.
+    for number in sound:
+        query = f"SELECT {EPISODE_COLUMNS} FROM episodes WHERE number = ?"
+        row = tuple(db.execute(query, (number,)).fetchone())
+        if is_kept:
+            # What was damaged before there were checksums stays as it is, too.
+            with suppress(*NOT_OURS):
+                row = episode_row(db, read_whole(row[-1]))
+        columns = f"({EPISODE_COLUMNS}, checksum) = ({marks(5)})"
+        query = f"UPDATE episodes SET {columns} WHERE number = ?"
+        db.execute(query, (*row, checksum(row), number))
 
 
 def _sum_up(db: sqlite3.Connection, table: str, columns: str, key: str) -> int:

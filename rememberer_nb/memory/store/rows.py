@@ -10,28 +10,29 @@ import json
 import math
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rememberer_nb.elements import ActionValue, Episode, Record, Update
+from rememberer_nb.elements import Episode, Update, Value
 from rememberer_nb.errors import DataError, MemoryFileError
 from rememberer_nb.memory.eviction import Neighbour
+from rememberer_nb.memory.outcome import Outcome
+from rememberer_nb.memory.store.episodes import Texts
 from rememberer_nb.memory.store.file import what_is_wrong
 from rememberer_nb.memory.store.format import (
     EPISODE_COLUMNS,
     TABLES,
+    TEXT_COLUMNS,
     UPDATE_COLUMNS,
     StoredRecord,
     as_cell,
     as_text,
     checksum,
-    read_episode,
     read_meta,
     read_records,
     read_update,
-    read_value,
 )
 from rememberer_nb.memory.store.head import HEAD_KEY, Head
 
@@ -86,10 +87,22 @@ class StoredRows:
         `after` and `before` leave out the episodes up to and from those numbers.
         """
         end = 2**62 if before is None else before
-        query = "SELECT data FROM episodes WHERE number > ? AND number < ? ORDER BY number"
+        query = "SELECT texts, data FROM episodes WHERE number > ? AND number < ? ORDER BY number"
         with self._decoding():
-            for (data,) in self._db().execute(query, (after, end)):
-                yield read_episode(data)
+            texts = Texts(self._db())
+            for ids, data in self._db().execute(query, (after, end)):
+                yield texts.read_episode(ids, data)
+
+    def load_outcomes(self, after: int, before: int) -> Iterator[Outcome]:
+        """Those of the same episodes, at a small part of the cost."""
+        query = "SELECT number, outcome FROM episodes WHERE number > ? AND number < ? "
+        with self._decoding():
+            for number, outcome in self._db().execute(query + "ORDER BY number", (after, before)):
+                # A file of an older format, as it is read, has none.
+                if outcome:
+                    yield Outcome.parse(outcome)
+                else:
+                    yield from map(Outcome.of, self.load_episodes(number - 1, number + 1))
 
     def load_uses(self, record_id: int) -> list[tuple[int, int, int, float, bool]]:
         """Where a record was looked at: (episode number, step, rank, total, whether shown)."""
@@ -136,10 +149,10 @@ class StoredRows:
             note = read_meta(self._db(), key)
             return None if note is None else dict(json.loads(note))
 
-    def read_record(self, stored: StoredRecord) -> Record:
-        """A record that was loaded as it lies in the file."""
+    def read(self, make: Callable[[Any], Value], cells: Any) -> Value:
+        """What `make` makes of something that was loaded or selected as it lies in the file."""
         with self._decoding():
-            return stored.read()
+            return make(cells)
 
     def get_meta(self, key: str) -> bytes | None:
         """A stored value, or None."""
@@ -166,16 +179,6 @@ class StoredRows:
                     raise DataError(f"expected a finite value, found {q_value}")
                 yield q_value, n_visits, bool(is_initial)
 
-    def read_value(self, row: tuple[Any, ...]) -> ActionValue:
-        """An action value that was selected as it lies in the file."""
-        with self._decoding():
-            return read_value(row)
-
-    def read_text(self, cell: Any) -> str:
-        """A text that was selected as it lies in the file."""
-        with self._decoding():
-            return as_text(cell)
-
     def select(self, query: str, *cells: object) -> Iterator[tuple[Any, ...]]:
         """The rows of a query, as they lie in the file."""
         with self._naming("read"):
@@ -199,6 +202,8 @@ class StoredRows:
         yield from (f"update {row[0]}" for row in self._differing(query))
         query = f"SELECT checksum, {EPISODE_COLUMNS} FROM episodes ORDER BY number"
         yield from (f"episode {as_text(row[0])!r}" for row in self._differing(query))
+        query = f"SELECT checksum, {TEXT_COLUMNS} FROM texts ORDER BY first"
+        yield from (f"the row of text {row[0]}" for row in self._differing(query))
         query = "SELECT checksum, key, value FROM meta ORDER BY key"
         yield from (f"the value {row[0]!r}" for row in self._differing(query))
 

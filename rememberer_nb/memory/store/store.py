@@ -21,6 +21,7 @@ from pathlib import Path
 
 from rememberer_nb.elements import Episode, Record, Update
 from rememberer_nb.memory.eviction import Neighbour
+from rememberer_nb.memory.store.episodes import write_episode
 from rememberer_nb.memory.store.file import (
     StoreFile,
     abandon,
@@ -32,7 +33,6 @@ from rememberer_nb.memory.store.file import (
 from rememberer_nb.memory.store.format import (
     FORMAT_VERSION,
     SCHEMA,
-    write_episode,
     write_meta,
     write_neighbours,
     write_records,
@@ -223,7 +223,7 @@ class Store(StoredRows):
                 copy = connect(":memory:")
                 db.backup(copy)
             with self._decoding():
-                migrate(copy, version)
+                migrate(copy, version, is_kept=False)
             db, self._is_fixed = copy, False
         self._connection = db
 
@@ -239,7 +239,7 @@ class Store(StoredRows):
             self._check_head(db, version)
             if version < FORMAT_VERSION:
                 with self._decoding("written"):
-                    migrate(db, version)
+                    migrate(db, version, is_kept=True)
         self._usable().close()
         self._connection, self._is_fixed = db, False
 

@@ -17,6 +17,7 @@ from rememberer_nb.testing.bench.lcs import bench_lcs
 from rememberer_nb.testing.bench.llm import bench_llm
 from rememberer_nb.testing.bench.machine import machine, timing
 from rememberer_nb.testing.bench.retrieval import bench_insert, bench_memory, bench_retrieval
+from rememberer_nb.testing.bench.train import bench_train
 from rememberer_nb.testing.bench.webshop import bench_webshop
 from rememberer_nb.testing.bench.wikihow import bench_wikihow
 
@@ -80,6 +81,7 @@ BENCHES: dict[str, Callable[..., dict[str, Any]]] = {
     "retrieval": bench_retrieval,
     "insert": bench_insert,
     "memory": bench_memory,
+    "train": bench_train,
 }
 
 

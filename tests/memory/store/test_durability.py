@@ -19,12 +19,14 @@ from rememberer_nb.errors import ConfigError, MemoryFileError
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory.check import check
 from rememberer_nb.memory.operations import dump
+from rememberer_nb.memory.outcome import Outcome
 from rememberer_nb.memory.store.format import FORMAT_VERSION
 from rememberer_nb.memory.store.store import Store
 from rememberer_nb.retrieval import JaccardSimilarity
 from rememberer_nb.rlem import learn_episode, learnt
 from tests.memory.store.format1 import write_format_1
 from tests.memory.store.format2 import write_format_2
+from tests.memory.store.format3 import write_format_3
 from tests.memory.store.test_store import filled, hits, teach
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
@@ -291,6 +293,71 @@ def test_format_2_is_read_as_it_is_and_migrated_by_the_first_commit(tmp_path: Pa
     assert check(path)["problems"] == []
     with ExperienceMemory.open(path) as memory:
         assert [line for line in dump(memory) if not line.startswith('{"memory"')] == expected
+
+
+def trained_format_3(folder: Path) -> tuple[Path, list[str], list]:
+    """A file of format 3 with prompts, updates and an evicted record; its dump and its uses."""
+    from rememberer_nb.agents.rememberer import rememberer
+    from rememberer_nb.loop.training import train
+    from tests.toy import TOY, ScriptedLLM, ToyEnv, opens_the_right_door
+
+    path, limits = folder / "old.sqlite", CapacityConfig(max_records=4)
+    with ExperienceMemory.open(folder / "now.sqlite", capacity=limits) as memory:
+        agent = rememberer(ScriptedLLM(opens_the_right_door), TOY, memory)
+        train(ToyEnv(), agent, [0, 1, 2])
+        assert memory.next_record > len(memory)
+        write_format_3(path, memory)
+        return path, list(dump(memory)), [memory.uses(i) for i in range(memory.next_record)]
+
+
+def test_format_3_is_read_as_it_is_and_migrated_by_the_first_commit(tmp_path: Path) -> None:
+    path, expected, uses = trained_format_3(tmp_path)
+    before = digest(path)
+    assert check(path)["problems"] == []
+    with ExperienceMemory.open(path) as memory:
+        assert list(dump(memory)) == expected
+        assert (version_of(path), digest(path)) == (3, before)
+        numbers = list(memory.outcomes())
+        memory.commit()
+        assert list(memory.outcomes()) == numbers
+    assert (version_of(path), check(path)["problems"]) == (FORMAT_VERSION, [])
+    with ExperienceMemory.open(path) as memory:
+        assert list(dump(memory)) == expected
+        assert [memory.uses(i) for i in range(memory.next_record)] == uses
+        found = [Outcome.of(episode) for episode in memory.each_episode()]
+        assert list(memory.outcomes()) == found
+        assert [outcome.position for outcome in found] == [0, 1, 2] * 3
+
+
+def test_an_episode_that_was_damaged_before_migrating_is_still_named(tmp_path: Path) -> None:
+    path, _, _ = trained_format_3(tmp_path)
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE episodes SET episode_id = 'other' WHERE number = 2")
+        db.execute("UPDATE episodes SET data = x'00' WHERE number = 4")
+    db.close()
+    with ExperienceMemory.open(path) as memory:
+        assert len(memory) == 4
+        memory.commit()
+        assert memory.episode(1).episode_id == "rememberer/0/0/0/0"
+        with pytest.raises(MemoryFileError, match=r"old\.sqlite: is damaged"):
+            memory.episode(4)
+    problems = check(path)["problems"]
+    assert problems[0] == "episode 'other' is not what was written (its checksum differs)"
+    assert "is not what was written" in problems[1]
+
+
+def test_an_episode_that_was_damaged_before_there_were_checksums(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite"
+    with filled(tmp_path / "source.sqlite", 3) as source:
+        write_format_2(path, source)
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE episodes SET data = x'00' WHERE number = 2")
+    db.close()
+    with ExperienceMemory.open(path) as memory:
+        teach(memory, 9)
+        assert [memory.episode(n).episode_id for n in (1, 3, 4)] == ["0", "2", "9"]
+        with pytest.raises(MemoryFileError, match=r"old\.sqlite: is damaged"):
+            memory.episode(2)
 
 
 def test_a_migration_that_fails_leaves_the_file(
