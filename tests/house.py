@@ -170,9 +170,10 @@ def written(text: str) -> str:
 
 if __name__ == "__main__":
     held = CONTRIBUTING.read_text(encoding="utf-8")
+    drawn = written(held)
     if sys.argv[1:] == ["--check"]:
-        print(drawing_of_the_way())
-        sys.exit("run `make house`" if written(held) != held else 0)
-    CONTRIBUTING.write_text(written(held), encoding="utf-8")
+        print(drawn)
+        sys.exit("run `make house`" if drawn != held else 0)
+    CONTRIBUTING.write_text(drawn, encoding="utf-8")
     for part, n in n_lines().items():
         print(f"{n:7,} {part or '__init__'}")

@@ -7,7 +7,7 @@ number), so an episode gives the same result alone, resumed, or beside others.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,7 +131,7 @@ def play(
     if memory is not None:
         learner = EpisodeLearner(memory, task.text, episode_id, agent.rlem, random.learning)
     steps: list[Step] = []
-    with nullcontext() if memory is None else memory.all_or_nothing():
+    with all_or_nothing(memory):
         while not steps or not (steps[-1].terminated or steps[-1].truncated):
             taken = tuple(step.action for step in steps)
             actions = info["available_actions"]
@@ -148,6 +148,11 @@ def play(
         epoch=attempt.epoch,
         metadata={"position": attempt.position},
     )  # fmt: skip
+
+
+def all_or_nothing(memory: ExperienceMemory | None) -> AbstractContextManager[None]:
+    """What is cut short inside leaves the memory, if there is one, as it was before."""
+    return nullcontext() if memory is None else memory.all_or_nothing()
 
 
 def memory_of(agent: Agent) -> ExperienceMemory | None:

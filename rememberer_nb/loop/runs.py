@@ -98,7 +98,7 @@ class TrainingRun:
     episodes : the run's so far, in the order in which they were learnt.
     """
 
-    parameters: dict[str, Any]
+    parameters: dict[str, Any] | None
     first_episode: int
     first_update: int
     episodes: Episodes = field(default_factory=list)
@@ -153,19 +153,23 @@ def _describe_memory(memory: ExperienceMemory) -> dict[str, Any]:
 
 
 def begin_run(
-    memory: ExperienceMemory, parameters: dict[str, Any], *, resume: bool = False
+    memory: ExperienceMemory, parameters: dict[str, Any] | None, *, resume: bool = False
 ) -> TrainingRun:
-    """A new run, noted at once, or the one that the memory holds.
+    """A new run, noted at once, or the one that the memory holds; without parameters none is noted.
 
-    A memory without a run, and without anything learnt, begins one on `resume` too: so the same
-    command starts a job and takes it up again. More epochs than before are allowed.
+    The memory is locked, before any work, and any money, is spent. A memory without a run, and
+    without anything learnt, begins one on `resume` too: so the same command starts a job and takes
+    it up again. More epochs than before are allowed.
 
     Raises
     ------
     ConfigError
         There is no run to resume, its parameters differ, or something else was learnt since.
     """
+    memory.lock()
     noted = memory.run
+    if parameters is None:
+        return TrainingRun(None, memory.n_episodes, memory.n_updates)
     if resume and noted is None and memory.n_updates > memory.log_start:
         raise ConfigError("cannot resume: the memory holds no training run")
     if not resume or noted is None:
@@ -178,7 +182,6 @@ def begin_run(
         raise ConfigError("cannot resume: the memory has learnt from other episodes since")
     if memory.has_changes:
         raise ConfigError("cannot resume: the memory holds changes that were not committed")
-    memory.lock()
     # Earlier versions noted none, and told no runs apart.
     episodes: Episodes = RunEpisodes(memory, first, n_done) if n_done else []
     return TrainingRun(parameters, first, int(noted.get("first_update", 0)), episodes)
@@ -227,10 +230,10 @@ class KeptEpisodes:
         """Commit them together, with what the agent has to say of them."""
         episodes, stop = after_episodes(self.agent, episodes)
         memory = memory_of(self.agent)
-        if memory is not None and self.run is None:
-            memory.commit()
-        elif memory is not None and self.run is not None:
-            memory.commit(*episodes, run=self.run.note(len(episodes)))
+        if memory is not None and self.run is not None:
+            is_noted = self.run.parameters is not None
+            note = self.run.note(len(episodes)) if is_noted else None
+            memory.commit(*(episodes if is_noted else ()), run=note)
         for episode in episodes:
             self._count(Outcome.of(episode))
             self.episodes.append(episode)
@@ -242,7 +245,7 @@ class KeptEpisodes:
     def finish(self) -> None:
         """Note that the run is over."""
         memory = memory_of(self.agent)
-        if memory is not None and self.run is not None:
+        if memory is not None and self.run is not None and self.run.parameters is not None:
             memory.commit(run=self.run.note(is_finished=True))
 
     def _count(self, outcome: Outcome) -> None:

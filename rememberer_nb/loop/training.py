@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +14,9 @@ from rememberer_nb.config import RolloutConfig
 from rememberer_nb.elements import Episode
 from rememberer_nb.envs.profile import TextEnv, profile_of
 from rememberer_nb.errors import ConfigError
-from rememberer_nb.loop.episode import EVALUATION_EPOCH, Attempt, memory_of, play
-from rememberer_nb.loop.parallel import Slots, run_jobs
+from rememberer_nb.loop.batches import collect, train_batch
+from rememberer_nb.loop.episode import EVALUATION_EPOCH, Attempt, all_or_nothing, memory_of, play
+from rememberer_nb.loop.parallel import Slots
 from rememberer_nb.loop.runs import (
     Episodes,
     KeptEpisodes,
@@ -26,7 +26,6 @@ from rememberer_nb.loop.runs import (
     begin_run,
     describe_run,
 )
-from rememberer_nb.rlem import learn_episode
 from rememberer_nb.system.printable import brief
 
 
@@ -88,32 +87,25 @@ def train(
     memory = memory_of(agent)
     if resume and (memory is None or not conduct.keep_episodes):
         raise ConfigError("only a run of an agent with a memory that keeps episodes can be resumed")
-    first_update, run = 0, None
-    if memory is not None:
-        # Before any work, and any money, is spent.
-        memory.lock()
-        first_update = memory.n_updates
-    if memory is not None and conduct.keep_episodes:
+    asked = None
+    if conduct.keep_episodes and memory is not None:
         asked = describe_run(profile_of(env).name, agent, tasks, seed, config, parameters)
-        run = begin_run(memory, asked, resume=resume)
-        first_update = run.first_update
+    run = None if memory is None else begin_run(memory, asked, resume=resume)
     kept = KeptEpisodes(agent, run, conduct.on_episode, conduct.on_resumed)
     with conduct.bar(config.n_epochs * len(tasks), f"train {agent.name}") as bar:
         done = kept.take_up()
         bar.update(len(done))
         for batch in batches(tasks, config, kept.solved):
             due = [
-                Attempt(task, seed, epoch, position, first_update)
+                Attempt(task, seed, epoch, position, 0 if run is None else run.first_update)
                 for epoch, position, task in batch
                 if (epoch, position) not in done
             ]
-            if not due:
-                continue
             # What is cut short is taken back as far as it was not committed.
-            with nullcontext() if memory is None else memory.all_or_nothing():
-                if config.batch_size is not None:
-                    _train_batch(env, agent, due, conduct, kept.add, bar)
-                else:
+            with all_or_nothing(memory if due else None):
+                if due and config.batch_size is not None:
+                    train_batch(env, agent, due, conduct.slots, kept.add, bar)
+                elif due:
                     kept.add([play(env, agent, due[0], learn=True)])
                     bar.update()
     kept.finish()
@@ -141,7 +133,7 @@ def evaluate(
     found: dict[int, Episode] = {}
     with (
         conduct.bar(len(attempts), f"evaluate {agent.name}") as bar,
-        closing(_collect(env, agent, attempts, conduct.slots)) as finished,
+        closing(collect(env, agent, attempts, conduct.slots)) as finished,
     ):
         for number, episode in finished:
             found[number] = episode
@@ -149,53 +141,3 @@ def evaluate(
             if conduct.on_episode is not None:
                 conduct.on_episode(episode)
     return [found[number] for number in sorted(found)]
-
-
-def _collect(
-    env: TextEnv, agent: Agent, attempts: Sequence[Attempt], slots: Slots
-) -> Generator[tuple[int, Episode], None, None]:
-    """Episodes without learning, as they are finished, with the numbers of their attempts."""
-    envs = slots.environments(env, len(attempts))
-    if len(envs) == 1:
-        return ((number, play(env, agent, attempt)) for number, attempt in enumerate(attempts))
-    return run_jobs(attempts, play, envs, agent)
-
-
-def _train_batch(
-    env: TextEnv,
-    agent: Agent,
-    batch: Sequence[Attempt],
-    conduct: Conduct,
-    keep: Callable[[Sequence[Episode]], None],
-    bar: Any,
-) -> None:
-    """Collect a batch, then learn from it in order; if it is cut short, from what is finished."""
-    found: dict[int, Episode] = {}
-    try:
-        with closing(_collect(env, agent, batch, conduct.slots)) as finished:
-            for number, episode in finished:
-                found[number] = episode
-                bar.update()
-    finally:
-        if found:
-            keep([_learn(found[number], agent, batch[number]) for number in sorted(found)])
-
-
-def _learn(episode: Episode, agent: Agent, attempt: Attempt) -> Episode:
-    """The same episode with the updates that the memory made from it."""
-    memory = memory_of(agent)
-    if memory is None:
-        return episode
-    updates = learn_episode(
-        memory,
-        episode.task.text,
-        episode.transitions(),
-        episode_id=episode.episode_id,
-        config=agent.rlem,
-        rng=attempt.random().learning,
-    )
-    steps = tuple(
-        dataclasses.replace(step, updates=tuple(u for u in updates if u.step == step.index))
-        for step in episode.steps
-    )
-    return dataclasses.replace(episode, steps=steps)

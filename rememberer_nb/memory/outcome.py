@@ -77,5 +77,7 @@ class Outcome:
     @classmethod
     def parse(cls, text: str) -> Outcome:
         """The inverse, but for the types of sequences."""
-        *fields, calls = json.loads(text)
-        return cls(*fields, tuple(calls) if isinstance(calls, list) else calls)
+        fields = json.loads(text)
+        if isinstance(fields[-1], list):
+            fields[-1] = tuple(fields[-1])
+        return cls(*fields)

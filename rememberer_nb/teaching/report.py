@@ -161,8 +161,13 @@ def comparison_text(numbers: dict[str, Any], comparison: Comparison) -> str:
             for metric in ("success_rate", "mean_reward")
         )
         lines.append(f"{agent + ' - ' + baseline:48}{success:>27}{reward:>27}")
-    lines += ["", claim, ""]
-    lines.append("training tasks, success rate while learning, by epoch:")
+    lines += ["", claim, "", *_learning_lines(numbers)]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _learning_lines(numbers: dict[str, Any]) -> list[str]:
+    """What was learnt on the training tasks, for a terminal."""
+    lines = ["training tasks, success rate while learning, by epoch:"]
     for agent in ("rememberer", "rememberer_from_empty"):
         curve = [
             interval_text(r)
@@ -178,7 +183,7 @@ def comparison_text(numbers: dict[str, Any], comparison: Comparison) -> str:
     for agent in ("rememberer", "rememberer_from_empty"):
         success, reward = gains[agent, "success_rate"], gains[agent, "mean_reward"]
         lines.append(f"  {agent:46}{success:>27}{reward:>27}")
-    return "\n".join(line.rstrip() for line in lines)
+    return lines
 
 
 def write_html(notebook: Any, path: Path, title: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from rememberer_nb.config import RolloutConfig
+from rememberer_nb.envs import EnvSpec
 from rememberer_nb.errors import ConfigError, DataError, WorkerError
 from rememberer_nb.experiments.comparison import CONDITIONS, PAIRS, Comparison, compare, run_seed
 from rememberer_nb.loop.build import Settings
@@ -137,13 +138,13 @@ def test_silly_numbers_of_processes_are_refused(n_jobs: float) -> None:
         compare(SMALL, n_jobs=n_jobs, is_shown=False)
 
 
-def _die(comparison: Comparison, seed: int) -> None:
+def _die(spec: EnvSpec, comparison: Comparison, seed: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.slow
 def test_a_worker_that_is_killed_is_one_error(monkeypatch) -> None:
-    monkeypatch.setattr("rememberer_nb.experiments.comparison.run_seed", _die)
+    monkeypatch.setattr("rememberer_nb.experiments.comparison._in_worker", _die)
     with pytest.raises(WorkerError, match="a worker process was killed"):
         compare(SMALL, n_jobs=2, is_shown=False)
 
