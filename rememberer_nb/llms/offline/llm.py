@@ -23,7 +23,13 @@ from rememberer_nb.llms.offline.beliefs import (
     softmax,
     weigh,
 )
-from rememberer_nb.llms.offline.parse import AdviceLine, Section, parse_section, split_prompt
+from rememberer_nb.llms.offline.parse import (
+    AdviceLine,
+    Section,
+    parse_section,
+    split_advice,
+    split_prompt,
+)
 from rememberer_nb.llms.offline.pins import table_sha256
 from rememberer_nb.llms.offline.webshop import ShopBeliefs
 from rememberer_nb.llms.offline.wikihow import HowToBeliefs
@@ -252,15 +258,22 @@ class OfflineLLM:
         return ways[int(draw * len(ways))]
 
 
+# The same records come back step after step, sometimes with other advice: each text is read once.
 @functools.lru_cache(maxsize=2048)
 def _read_exemplar(
     beliefs: Beliefs, block: str
 ) -> tuple[PageReading, tuple[tuple[AdviceLine, Look], ...]]:
-    # The same records come back step after step: each text is read once.
-    section = parse_section(block)
-    reading = beliefs.read(section)
-    looks = [(line, beliefs.look(section, reading, line.action)) for line in section.advice]
+    page, advice = split_advice(block)
+    section, reading = _read_page(beliefs, page)
+    lines = parse_section(advice).advice
+    looks = [(line, beliefs.look(section, reading, line.action)) for line in lines]
     return reading, tuple((line, look) for line, look in looks if look is not None)
+
+
+@functools.lru_cache(maxsize=2048)
+def _read_page(beliefs: Beliefs, text: str) -> tuple[Section, PageReading]:
+    section = parse_section(text)
+    return section, beliefs.read(section)
 
 
 def _draws(seed: int, text: str) -> tuple[float, float]:

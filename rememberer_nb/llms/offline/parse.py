@@ -15,6 +15,7 @@ from rememberer_nb.prompting.prompts import EXAMPLE_HEADING, NOT_TRIED, NOW_HEAD
 _BAR = PAGE_PREFIX.rstrip()
 _VALUE = re.compile(rf" -> ({re.escape(NOT_TRIED)}|[-+]?\d+(?:\.\d+)?)(?=\s|$)")
 _EXAMPLE = re.compile(rf"^{re.escape(EXAMPLE_HEADING)}[^\n]*\n", re.MULTILINE)
+_ADVICE = re.compile(r"^(?:En|Dis)couraged:$", re.MULTILINE)
 _NOW = re.compile(rf"^{re.escape(NOW_HEADING)}[^\n]*\n", re.MULTILINE)
 
 
@@ -47,6 +48,17 @@ def split_prompt(text: str) -> tuple[tuple[str, ...], str]:
     nows = list(_NOW.finditer(text))
     before, now = (text[: nows[-1].start()], text[nows[-1].end() :]) if nows else (text, "")
     return tuple(block.strip("\n") for block in _EXAMPLE.split(before)[1:]), now
+
+
+def split_advice(block: str) -> tuple[str, str]:
+    """Task and page of an exemplar, and its advice.
+
+    >>> split_advice("Task: a\\nPage:\\n| b\\nEncouraged:\\n- c[d] -> 0.50")
+    ('Task: a\\nPage:\\n| b\\n', 'Encouraged:\\n- c[d] -> 0.50')
+    """
+    # No line of a page begins without its bar.
+    found = _ADVICE.search(block)
+    return (block, "") if found is None else (block[: found.start()], block[found.start() :])
 
 
 def parse_section(text: str) -> Section:
