@@ -17,6 +17,7 @@ from rememberer_nb.memory.store.file import closed_on_failure
 from rememberer_nb.memory.store.format import VALUE_COLUMNS, StoredRecord, as_text, read_value
 from rememberer_nb.memory.store.head import ORIGIN_KEY, RUN_KEY, Head
 from rememberer_nb.memory.store.store import Store
+from rememberer_nb.system.checks import MAX_COUNT
 
 # What `show` sorts by; of action values without an update the last ones.
 ORDERS = {
@@ -156,7 +157,9 @@ class History(AbstractContextManager["History"]):
             f"ORDER BY {ORDERS[order]}, v.record_id, v.position LIMIT ?"
         )
         rows = []
-        for record_id, task, observation, source, *cells in self.store.select(query, n_rows):
+        for record_id, task, observation, source, *cells in self.store.select(
+            query, min(n_rows, MAX_COUNT)
+        ):
             value = self.store.read(read_value, tuple(cells))
             rows.append(
                 {

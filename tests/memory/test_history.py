@@ -71,6 +71,8 @@ def test_top_values_are_those_of_the_frame(memory: ExperienceMemory, order: str)
     with History(memory.path) as history:
         rows = history.top_values(order, 7)
         assert len(history.top_values(order, 1000)) == history.n_action_values == len(frame)
+        # More than SQLite can count to.
+        assert len(history.top_values(order, 10**30)) == len(frame)
     expected = frame.head(7)
     assert [(r["record_id"], r["action"], r["q_value"]) for r in rows] == list(
         expected[["record_id", "action", "q_value"]].itertuples(index=False, name=None)

@@ -69,9 +69,7 @@ def jupyter_lab(folder: Path) -> Iterator[str]:
     port, token = free_port(), secrets.token_hex(16)
     notebooks = folder / "notebooks"
     notebooks.mkdir(exist_ok=True)
-    env = dict(
-        os.environ, PYTHONPATH=os.pathsep.join([str(_ROOT), str(Path(__file__).parent.parent)])
-    )
+    env = dict(os.environ, PYTHONPATH=os.pathsep.join([str(_ROOT), str(Path(__file__).parent)]))
     for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
         env[name] = str(folder / name.lower())
     command = [
