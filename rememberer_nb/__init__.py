@@ -30,9 +30,9 @@ _HOME = {
     ),
     "elements": (
         "ActionValue", "Advice", "Decision", "Episode", "Exemplar", "Hit", "Prompt", "Record",
-        "Reply", "Situation", "Step", "StepRandom", "Task", "Transition", "Update", "from_data",
-        "to_data",
+        "Reply", "Situation", "Step", "StepRandom", "Task", "Transition", "Update",
     ),
+    "system.plain": ("from_data", "to_data"),
     "config": (
         "CapacityConfig", "ExemplarConfig", "LLMConfig", "OfflineConfig", "PromptConfig",
         "RetrievalConfig", "RlemConfig", "RolloutConfig", "RunConfig", "describe", "replace",

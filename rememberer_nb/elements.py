@@ -1,4 +1,4 @@
-"""The values that flow through the loop: frozen, validated, and readable as JSON.
+"""The values that flow through the loop: frozen, validated; `system.plain` makes JSON of them.
 
 Nothing here computes; every module of the loop takes some of these and returns others::
 
@@ -10,18 +10,15 @@ Symbols follow the paper (arXiv 2306.07929, section 3): task g, observation o, a
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from rememberer_nb.errors import ConfigError, DataError, shown
+from rememberer_nb.errors import ConfigError, shown
 from rememberer_nb.system.checks import MAX_COUNT, check_finite
 
 if TYPE_CHECKING:
     import numpy as np
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,48 +356,6 @@ class StepRandom:
 
     call_seed: int
     rng: np.random.Generator = field(compare=False)
-
-
-@functools.cache
-def _converter() -> Any:
-    # cattrs takes 0.1 s to import and only reading or writing files needs it.
-    from cattrs.preconf.json import make_converter
-
-    return make_converter()
-
-
-def to_data(value: Any) -> Any:
-    """Plain lists, dicts, strings and numbers that `json.dumps` takes.
-
-    >>> to_data(Task("7", "a lamp", number=7))
-    {'task_id': '7', 'text': 'a lamp', 'number': 7}
-    """
-    return _converter().unstructure(value)
-
-
-def from_data(cls: type[Value], data: Any) -> Value:
-    """The inverse of `to_data`; a `DataError` names the field that does not fit.
-
-    >>> from_data(Task, {"task_id": "7", "text": "a lamp", "number": 7})
-    Task(task_id='7', text='a lamp', number=7)
-    """
-    from cattrs import BaseValidationError, transform_error
-
-    try:
-        value: Value = _converter().structure(data, cls)
-        return value
-    except BaseValidationError as error:
-        problems = transform_error(error, format_exception=_problem)
-        more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise DataError("; ".join(problems[:3]) + more, field=cls.__name__) from error
-    except TypeError as error:
-        raise DataError(f"cannot be made from {shown(data)}", field=cls.__name__) from error
-
-
-def _problem(error: BaseException, cls: type | None) -> str:
-    from cattrs.v import format_exception
-
-    return str(error) if isinstance(error, ConfigError) else format_exception(error, cls)
 
 
 def unique(items: Iterable[str]) -> tuple[str, ...]:

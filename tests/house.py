@@ -37,7 +37,7 @@ def part_of(module: str) -> str:
 # What a reader of the paper needs to read: the loop, without durability, speed and variants.
 TEACHING_CORE = (
     "elements", "rlem", "memory.table", "memory.experience", "retrieval.similarity",
-    "retrieval.tfidf", "retrieval.index", "prompting.rankings", "prompting.exemplars",
+    "retrieval.tfidf", "retrieval.index", "prompting.exemplars",
     "prompting.prompts", "prompting.replies", "agents.interface", "agents.prompting_agent",
     "agents.rememberer", "loop.episode", "loop.training",
 )  # fmt: skip

@@ -23,11 +23,10 @@ from rememberer_nb.elements import (
     Task,
     Transition,
     Update,
-    from_data,
-    to_data,
     unique,
 )
 from rememberer_nb.errors import ConfigError, DataError
+from rememberer_nb.system.plain import from_data, to_data
 
 numbers = st.floats(-1e100, 1e100)
 counts = st.integers(0, 2**40)

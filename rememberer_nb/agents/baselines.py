@@ -9,10 +9,10 @@ import numpy as np
 
 from rememberer_nb.agents.interface import Selection
 from rememberer_nb.config import ExemplarConfig, RlemConfig
-from rememberer_nb.config.identity import fingerprint
 from rememberer_nb.elements import Decision, Exemplar, Record, Situation, StepRandom
 from rememberer_nb.envs.profile import Profile
 from rememberer_nb.prompting.exemplars import build_exemplar
+from rememberer_nb.system.plain import fingerprint
 
 
 class RandomAgent:

@@ -15,7 +15,6 @@ from typing import Any
 from rememberer_nb.agents.baselines import NoExemplars, random_action
 from rememberer_nb.agents.interface import ExemplarSource, Memory
 from rememberer_nb.config import PromptConfig, RlemConfig
-from rememberer_nb.config.identity import fingerprint
 from rememberer_nb.elements import (
     Advice,
     Decision,
@@ -35,6 +34,7 @@ from rememberer_nb.llms.wrapped import settings_of
 from rememberer_nb.prompting.prompts import CountTokens, Template, build_prompt, estimate_tokens
 from rememberer_nb.prompting.replies import ParsedReply, parse_reply
 from rememberer_nb.prompting.schema import constrained
+from rememberer_nb.system.plain import fingerprint
 
 # What a prompt looks like does not depend on what it is about, so a sample tells templates apart.
 _TAKEN = Step(0, "[C]", ("press[C]",), "", Decision("press[C]", "a thought"), 0.0, terminated=True)

@@ -14,7 +14,6 @@ from typing import Any
 from rememberer_nb.agents.interface import Memory
 from rememberer_nb.agents.prompting_agent import SAMPLE, PromptingAgent
 from rememberer_nb.config import PromptConfig, RlemConfig
-from rememberer_nb.config.identity import fingerprint
 from rememberer_nb.elements import Exemplar, LeftOut, Prompt, Situation
 from rememberer_nb.envs.profile import Profile
 from rememberer_nb.errors import ConfigError
@@ -28,6 +27,7 @@ from rememberer_nb.prompting.react_prompts import (
     build_react_prompt,
 )
 from rememberer_nb.prompting.replies import ParsedReply, parse_reply
+from rememberer_nb.system.plain import fingerprint
 
 _ACTION = re.compile(r"^\W*action\W*?:", re.IGNORECASE | re.MULTILINE)
 _THOUGHT = re.compile(r"^\W*thought\W*?:\W*", re.IGNORECASE)

@@ -16,7 +16,6 @@ from rememberer_nb.agents.interface import Memory
 from rememberer_nb.agents.prompting_agent import SAMPLE
 from rememberer_nb.agents.react import ReActAgent
 from rememberer_nb.config import PromptConfig, RlemConfig
-from rememberer_nb.config.identity import fingerprint
 from rememberer_nb.elements import Episode, Situation
 from rememberer_nb.envs.profile import Profile
 from rememberer_nb.errors import LLMError, LLMStopError
@@ -26,6 +25,7 @@ from rememberer_nb.prompting.react_prompts import (
     Demonstration,
     build_reflection_prompt,
 )
+from rememberer_nb.system.plain import fingerprint
 
 
 class ReflexionAgent(ReActAgent):

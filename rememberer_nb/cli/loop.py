@@ -185,8 +185,8 @@ class _Call:
 
     def noted(self, memory: Any) -> dict[str, Any]:
         """What a run's outcome depends on besides its agent and the names of env and tasks."""
-        from rememberer_nb.config.identity import fingerprint
         from rememberer_nb.loop.build import initial_name
+        from rememberer_nb.system.plain import fingerprint
 
         known = self.env.unwrapped.tasks
         texts = fingerprint([known[number].text for number in self.tasks])
@@ -271,7 +271,7 @@ def _save(call: _Call, result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write(call: _Call, result: dict[str, Any]) -> None:
-    from rememberer_nb.elements import to_data
+    from rememberer_nb.system.plain import to_data
 
     folder, configs = call.args.out, call.chosen.configs
     with whole_file(folder / "episodes.jsonl") as file:

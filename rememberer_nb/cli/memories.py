@@ -102,10 +102,10 @@ def show_values(args: argparse.Namespace) -> dict[str, Any]:
 
 def trace(args: argparse.Namespace) -> dict[str, Any]:
     """Updates of a record, and the decisions that looked at it."""
-    from rememberer_nb.elements import to_data
     from rememberer_nb.errors import DataError
     from rememberer_nb.memory.history import History
     from rememberer_nb.memory.provenance import record_uses
+    from rememberer_nb.system.plain import to_data
 
     with History(args.file) as history:
         if not 0 <= args.record < history.next_record:

@@ -131,7 +131,7 @@ def add_config_command(add: Callable[..., argparse.ArgumentParser], commands: An
 
 def show_config(args: argparse.Namespace) -> dict[str, Any]:
     """Every setting as a file for ``--config``."""
-    from rememberer_nb.config.identity import plain
+    from rememberer_nb.system.plain import plain
 
     configs = choose(args).configs
     return {"config": plain(configs), "text": to_toml(configs).rstrip()}

@@ -22,11 +22,11 @@ import joblib
 import numpy as np
 from tqdm.auto import tqdm
 
-from rememberer_nb.agents.interface import Agent, describe_agent
+from rememberer_nb.agents.interface import Agent
+from rememberer_nb.agents.telling import describe_agent
 from rememberer_nb.analysis.metrics import METRICS, episode_metrics
 from rememberer_nb.config import checked_count
-from rememberer_nb.config.identity import differences, fingerprint, plain
-from rememberer_nb.elements import Episode, to_data
+from rememberer_nb.elements import Episode
 from rememberer_nb.envs.profile import TextEnv
 from rememberer_nb.envs.registry import EnvSpec, find_env, register_env
 from rememberer_nb.errors import DataError, WorkerError
@@ -38,6 +38,7 @@ from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory.outcome import Outcome
 from rememberer_nb.system.files import reason
 from rememberer_nb.system.places import write_text
+from rememberer_nb.system.plain import differences, fingerprint, plain, to_data
 from rememberer_nb.system.stopping import end_with_parent
 
 # A slip of the finger is refused rather than tried.

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from rememberer_nb.config.identity import plain
 from rememberer_nb.elements import Prompt, Reply
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.llms.protocol import LLM
+from rememberer_nb.system.plain import plain
 
 
 def settings_of(llm: LLM) -> dict[str, Any]:

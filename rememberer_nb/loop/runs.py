@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from rememberer_nb.agents.interface import Agent, after_episodes, describe_agent
+from rememberer_nb.agents.interface import Agent
+from rememberer_nb.agents.telling import after_episodes, describe_agent
 from rememberer_nb.config import RolloutConfig
-from rememberer_nb.config.identity import differences, plain
 from rememberer_nb.elements import Episode
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.loop.episode import memory_of
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory.outcome import Outcome
+from rememberer_nb.system.plain import differences, plain
 
 # Epoch, position in it, task number: what a training has to do.
 Job = tuple[int, int, int]

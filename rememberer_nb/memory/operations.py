@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rememberer_nb.config import CapacityConfig
-from rememberer_nb.elements import ActionValue, Record, to_data, unique
+from rememberer_nb.elements import ActionValue, Record, unique
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.system.plain import to_data
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from rememberer_nb.agents.interface import Agent, describe_agent
+from rememberer_nb.agents.interface import Agent
+from rememberer_nb.agents.telling import describe_agent
 from rememberer_nb.config import RlemConfig
-from rememberer_nb.config.identity import plain
 from rememberer_nb.elements import Decision, Situation, StepRandom
 from rememberer_nb.envs.profile import Profile, TextEnv, profile_of
 from rememberer_nb.loop.episode import run_episode
+from rememberer_nb.system.plain import plain
 from rememberer_nb.testing.checks import changed, expect, is_one_line, run_checks
 
 # Situations are met on the agent's own way through a task, this many at most.

@@ -12,14 +12,14 @@ from rememberer_nb.agents.baselines import (
     fixed_exemplars,
     random_action,
 )
-from rememberer_nb.agents.interface import describe_agent
 from rememberer_nb.agents.prompting_agent import PromptingAgent
 from rememberer_nb.agents.rememberer import MemoryExemplars, rememberer
+from rememberer_nb.agents.telling import describe_agent
 from rememberer_nb.config import ExemplarConfig, PromptConfig, RetrievalConfig, RlemConfig
-from rememberer_nb.config.identity import differences, plain
 from rememberer_nb.elements import Advice, Exemplar, Situation, StepRandom, Task, Transition
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.rlem import learn_episode
+from rememberer_nb.system.plain import differences, plain
 from tests.toy import NO_ANSWER, TOY, ScriptedLLM
 
 AVAILABLE = ("go[on]", "go[back]", "say[<words>]")

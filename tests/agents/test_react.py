@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rememberer_nb.agents.interface import describe_agent
 from rememberer_nb.agents.prompting_agent import PromptingAgent
 from rememberer_nb.agents.react import ReActAgent, read_thought_and_action
 from rememberer_nb.agents.reflexion import ReflexionAgent
 from rememberer_nb.agents.rememberer import rememberer
 from rememberer_nb.agents.retrieval_only import RetrievalOnlyAgent
+from rememberer_nb.agents.telling import describe_agent
 from rememberer_nb.cli import main
 from rememberer_nb.config import ExemplarConfig, RetrievalConfig, RolloutConfig
-from rememberer_nb.config.identity import differences
 from rememberer_nb.elements import ActionValue, Prompt, Record, Reply, Situation, StepRandom, Task
 from rememberer_nb.errors import (
     BudgetError,
@@ -33,6 +32,7 @@ from rememberer_nb.loop.episode import run_episode
 from rememberer_nb.loop.training import Conduct, evaluate, train
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.prompting.react_prompts import Demonstration, Turn
+from rememberer_nb.system.plain import differences
 from tests.toy import TOY, ScriptedLLM, ToyEnv
 
 ONCE = RolloutConfig(n_epochs=1)

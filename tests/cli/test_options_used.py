@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from rememberer_nb.agents.interface import describe_agent
+from rememberer_nb.agents.telling import describe_agent
 from rememberer_nb.cli.main import _parser, main
 from rememberer_nb.cli.options_used import check_used, is_for_training
 from rememberer_nb.cli.settings import choose
-from rememberer_nb.config.identity import fingerprint
 from rememberer_nb.config.reading import SETTINGS
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.loop.build import AGENTS, Settings, build_agent, build_env, build_memory
 from rememberer_nb.loop.runs import describe_run
+from rememberer_nb.system.plain import fingerprint
 from tests.toy import ScriptedLLM
 
 # A value other than the default, and what else it needs to count.

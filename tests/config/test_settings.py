@@ -23,8 +23,9 @@ from rememberer_nb.config import (
     replace,
 )
 from rememberer_nb.config import settings as config
-from rememberer_nb.elements import Advice, from_data, to_data
+from rememberer_nb.elements import Advice
 from rememberer_nb.errors import ConfigError, DataError
+from rememberer_nb.system.plain import from_data, to_data
 
 CONFIGS = [
     item

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rememberer_nb.config.reading import make_configs, to_toml
-from rememberer_nb.elements import Episode, Prompt, from_data, to_data
+from rememberer_nb.elements import Episode, Prompt
 from rememberer_nb.envs.webshop.profile import WEBSHOP
 from rememberer_nb.llms.endpoint.answers import check_schema, read_answer
 from rememberer_nb.prompting.prompts import REPLY_SCHEMA
 from rememberer_nb.prompting.replies import parse_reply
+from rememberer_nb.system.plain import from_data, to_data
 from tests.fuzz.case import Case, target
 from tests.fuzz.samples import ITEM, PAGE, fresh_memory
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rememberer_nb.config import RolloutConfig
-from rememberer_nb.elements import Episode, Transition, to_data
+from rememberer_nb.elements import Episode, Transition
 from rememberer_nb.envs.webshop.builder import build_index
 from rememberer_nb.experiments.comparison import Comparison, run_seed
 from rememberer_nb.loop.build import Settings
@@ -18,6 +18,7 @@ from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory.interchange import write_frame
 from rememberer_nb.memory.pools import read_pool, write_pool
 from rememberer_nb.rlem import learn_episode
+from rememberer_nb.system.plain import to_data
 from rememberer_nb.system.resources import data_path
 
 PAGE = "Instruction:\na red lamp\n[Back to Search]\nPage 1 (Total results: 2)\n[B01]\nLamp\n$5.0"

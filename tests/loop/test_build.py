@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from rememberer_nb.agents.baselines import FixedExemplars
-from rememberer_nb.agents.interface import describe_agent
 from rememberer_nb.agents.prompting_agent import PromptingAgent
 from rememberer_nb.agents.rememberer import rememberer
+from rememberer_nb.agents.telling import describe_agent
 from rememberer_nb.config import ExemplarConfig, PromptConfig, RlemConfig, RolloutConfig
 from rememberer_nb.elements import ActionValue, Record, Situation, StepRandom, Task
 from rememberer_nb.errors import ConfigError, MemoryFileError

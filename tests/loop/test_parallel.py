@@ -15,13 +15,14 @@ from rememberer_nb.agents.baselines import RandomAgent
 from rememberer_nb.agents.prompting_agent import PromptingAgent
 from rememberer_nb.agents.rememberer import rememberer
 from rememberer_nb.config import RolloutConfig
-from rememberer_nb.elements import Episode, Prompt, Reply, to_data
+from rememberer_nb.elements import Episode, Prompt, Reply
 from rememberer_nb.errors import ConfigError, LLMAuthError, LLMTimeoutError
 from rememberer_nb.loop.build import Settings, build_agent, build_env, build_memory
 from rememberer_nb.loop.parallel import Slots, run_jobs
 from rememberer_nb.loop.training import Conduct, evaluate, train
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.retrieval.registry import make_similarity
+from rememberer_nb.system.plain import to_data
 from tests.loop.test_training import dump, guesses
 from tests.toy import TOY, ScriptedLLM, ToyEnv, opens_the_right_door
 

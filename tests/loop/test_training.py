@@ -27,13 +27,13 @@ from rememberer_nb.elements import (
     Step,
     Transition,
     Update,
-    to_data,
 )
 from rememberer_nb.envs.profile import profile_of
 from rememberer_nb.loop.episode import EVALUATION_EPOCH, EpisodeRandom, run_episode
 from rememberer_nb.loop.training import Conduct, evaluate, train
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.rlem import learn_episode
+from rememberer_nb.system.plain import to_data
 from tests.toy import NO_ANSWER, TOY, ScriptedLLM, ToyEnv, opens_the_right_door
 
 WORDWISE = RetrievalConfig(task_similarity="jaccard", observation_similarity="jaccard")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rememberer_nb.config import OfflineConfig
-from rememberer_nb.elements import Prompt, Reply, to_data
+from rememberer_nb.elements import Prompt, Reply
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.llms.offline.beliefs import (
     Advised,
@@ -34,6 +34,7 @@ from rememberer_nb.llms.offline.pins import table_sha256
 from rememberer_nb.llms.offline.webshop import ShopBeliefs
 from rememberer_nb.llms.offline.wikihow import HowToBeliefs
 from rememberer_nb.prompting.prompts import estimate_tokens
+from rememberer_nb.system.plain import to_data
 
 _BELIEFS: dict[str, Beliefs] = {
     beliefs.name: beliefs for beliefs in (ShopBeliefs(), HowToBeliefs())

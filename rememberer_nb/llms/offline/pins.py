@@ -19,7 +19,7 @@ from rememberer_nb.llms.offline.beliefs import Table
 class Met(NamedTuple):
     """Test tasks that a table was run on.
 
-    `tasks` is the fingerprint of their texts (`config.identity.fingerprint` of the list), `how`
+    `tasks` is the fingerprint of their texts (`system.plain.fingerprint` of the list), `how`
     what was run, and why if it was run again.
     """
 

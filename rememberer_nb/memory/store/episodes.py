@@ -23,7 +23,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from rememberer_nb.elements import Episode, from_data, to_data
+from rememberer_nb.elements import Episode
 from rememberer_nb.errors import DataError
 from rememberer_nb.memory.outcome import Outcome
 from rememberer_nb.memory.store.format import (
@@ -37,6 +37,7 @@ from rememberer_nb.memory.store.format import (
     marks,
     read_update,
 )
+from rememberer_nb.system.plain import from_data, to_data
 
 # A text, or several: names of fields, available actions.
 Part = str | tuple[str, ...]

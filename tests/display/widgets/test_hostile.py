@@ -26,12 +26,12 @@ from rememberer_nb.elements import (
     Task,
     Transition,
     Update,
-    to_data,
 )
 from rememberer_nb.envs.profile import Profile
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory.views import html_table
 from rememberer_nb.rlem import learn_episode
+from rememberer_nb.system.plain import to_data
 from tests.display.widgets.test_inspector import Reader
 from tests.system.test_printable import ANY_TEXT, unfit
 from tests.toy import TOY

@@ -27,10 +27,10 @@ from rememberer_nb.elements import (
     Step,
     Task,
     Update,
-    to_data,
 )
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.system.plain import to_data
 from rememberer_nb.system.templates import number
 from tests.display.widgets.sample import NASTY, sample, skipping_sample
 

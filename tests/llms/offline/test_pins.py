@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from rememberer_nb.config.identity import fingerprint
 from rememberer_nb.envs import make_env, task_sets
 from rememberer_nb.llms.offline import OfflineLLM
 from rememberer_nb.llms.offline.beliefs import Kind, Number
 from rememberer_nb.llms.offline.pins import PINS, table_sha256
 from rememberer_nb.llms.offline.webshop import ShopBeliefs
 from rememberer_nb.llms.offline.wikihow import HowToBeliefs
+from rememberer_nb.system.plain import fingerprint
 
 TABLES = {
     (beliefs.name, strength): table

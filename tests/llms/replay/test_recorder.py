@@ -17,7 +17,7 @@ import pytest
 
 from rememberer_nb.agents.prompting_agent import PromptingAgent
 from rememberer_nb.config import LLMConfig, OfflineConfig
-from rememberer_nb.elements import Prompt, Reply, to_data
+from rememberer_nb.elements import Prompt, Reply
 from rememberer_nb.errors import (
     BudgetError,
     ConfigError,
@@ -29,6 +29,7 @@ from rememberer_nb.errors import (
 )
 from rememberer_nb.llms import OfflineLLM, RecordingLLM, ReplayLLM, make_llm
 from rememberer_nb.loop.training import evaluate
+from rememberer_nb.system.plain import to_data
 from tests.llms.conftest import ROOT
 from tests.toy import TOY, ScriptedLLM, ToyEnv, opens_the_right_door
 

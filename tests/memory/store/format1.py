@@ -7,8 +7,8 @@ import sqlite3
 import zlib
 from pathlib import Path
 
-from rememberer_nb.elements import to_data
 from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.system.plain import to_data
 
 SCHEMA = """
 BEGIN;

@@ -8,8 +8,8 @@ import zlib
 from contextlib import closing
 from pathlib import Path
 
-from rememberer_nb.elements import to_data
 from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.system.plain import to_data
 from tests.memory.store.format1 import write_format_1
 
 NEW = """

@@ -24,10 +24,10 @@ from rememberer_nb.elements import (
     Step,
     Task,
     Update,
-    to_data,
 )
 from rememberer_nb.errors import MemoryFileError
 from rememberer_nb.memory.store.store import Store
+from rememberer_nb.system.plain import to_data
 
 PAGE = "a page of a shop, as long as pages are \ud83d\n[Buy Now] \n  [Back]"
 # Texts that look like references, halves of characters side by side, long and short ones.

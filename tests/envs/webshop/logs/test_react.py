@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rememberer_nb.elements import Episode, from_data, to_data
+from rememberer_nb.elements import Episode
 from rememberer_nb.envs.webshop.logs.react import read_react, summarise
 from rememberer_nb.envs.webshop.logs.react_log import read_log
 from rememberer_nb.envs.webshop.logs.shop_pages import option_groups
 from rememberer_nb.envs.webshop.profile import WEBSHOP
 from rememberer_nb.errors import ConfigError, TranscriptError
+from rememberer_nb.system.plain import from_data, to_data
 
 START = "\nWebshop \nInstruction:  \nfind a  steel kettle [2 litres] \n[Search] "
 RESULTS = (

@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rememberer_nb.cli import main
-from rememberer_nb.elements import Episode, from_data, to_data
+from rememberer_nb.elements import Episode
 from rememberer_nb.envs.webshop.logs.react import summarise
 from rememberer_nb.envs.webshop.logs.session_rewards import check_rewards, summarise_checks
 from rememberer_nb.envs.webshop.logs.sessions import read_sessions
 from rememberer_nb.errors import CatalogueError, TranscriptError
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.rlem import learn_episode
+from rememberer_nb.system.plain import from_data, to_data
 
 GOAL = {
     "asin": "B0WANTED01",

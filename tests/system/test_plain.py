@@ -7,9 +7,9 @@ import math
 import pytest
 
 from rememberer_nb.config import RlemConfig
-from rememberer_nb.config.identity import differences, fingerprint, plain
 from rememberer_nb.elements import Advice
 from rememberer_nb.errors import ConfigError
+from rememberer_nb.system.plain import differences, fingerprint, plain
 
 
 def test_values_come_back_as_json_gives_them() -> None:
