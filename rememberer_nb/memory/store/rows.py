@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rememberer_nb.elements import Episode, Update, Value
+from rememberer_nb.elements import Episode, Update
 from rememberer_nb.errors import DataError, MemoryFileError
 from rememberer_nb.memory.eviction import Neighbour
 from rememberer_nb.memory.outcome import Outcome
@@ -35,6 +35,7 @@ from rememberer_nb.memory.store.format import (
     read_update,
 )
 from rememberer_nb.memory.store.head import HEAD_KEY, Head
+from rememberer_nb.system.plain import Value
 
 # What a row that is none of ours raises when it is made a value.
 NOT_OURS = (
