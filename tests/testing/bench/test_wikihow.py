@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import time
 
 import pytest
@@ -38,3 +40,13 @@ def test_queries_are_words_of_titles() -> None:
 def test_too_few_steps() -> None:
     with pytest.raises(ConfigError, match="n must be at least 1"):
         run_bench("wikihow", n=0)
+
+
+def test_it_loads_no_part_that_it_does_not_measure() -> None:
+    """What it says of memory and time to load is the site's."""
+    code = (
+        "import sys, rememberer_nb.testing.bench.wikihow;"
+        "print([m for m in sys.modules if m.startswith(('rememberer_nb.agents', 'scipy'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
