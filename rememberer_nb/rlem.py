@@ -27,7 +27,7 @@ from rememberer_nb.errors import ConfigError, DataError
 from rememberer_nb.retrieval.shares import similarity_shares
 
 
-class Memory(Protocol):
+class LearningMemory(Protocol):
     """What RLEM asks of a memory: `rememberer_nb.memory.ExperienceMemory` has it."""
 
     n_tables: int
@@ -168,7 +168,7 @@ class EpisodeLearner:
 
     def __init__(
         self,
-        memory: Memory,
+        memory: LearningMemory,
         task: str,
         episode_id: str,
         config: RlemConfig | None = None,
@@ -271,7 +271,7 @@ class EpisodeLearner:
 
 
 def learn_episode(
-    memory: Memory,
+    memory: LearningMemory,
     task: str,
     transitions: Iterable[Transition],
     *,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -166,3 +167,31 @@ def test_an_import_from_below_is_found_wherever_it_stands(toy):
         "toy.three imports toy.four",
         "toy.two.deep imports toy.three.y",
     ]
+
+
+# Twins: of the two bundled environments, of the two kernels, of checks and walks of two kinds of
+# part. And what a module does when it is run.
+TWINS = {
+    "Engine", "Goal", "SearchIndex", "page_type", "scout", "shortlist", "sum_rows", "sum_some",
+    "same_again", "threads", "walk", "main",
+}  # fmt: skip
+
+
+def public_names(package: Path) -> dict[str, list[str]]:
+    """Public functions and classes of a package: name -> the modules that define it."""
+    found: dict[str, list[str]] = {}
+    for module, path in module_names(package).items():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_":
+                found.setdefault(node.name, []).append(module)
+    return found
+
+
+def test_no_two_things_share_a_name():
+    shared = {name for name, modules in public_names(PACKAGE).items() if len(modules) > 1}
+    assert shared == TWINS
+
+
+def test_shared_names_are_found(toy):
+    package = toy(one="def f(): pass\nclass _C: pass", two="class f: pass\nclass _C: pass")
+    assert public_names(package) == {"f": ["toy.one", "toy.two"]}

@@ -22,7 +22,7 @@ import numpy as np
 
 from rememberer_nb.elements import Episode
 from rememberer_nb.envs.webshop.logs.react import read_react, summarise
-from rememberer_nb.envs.webshop.logs.shop_pages import Page
+from rememberer_nb.envs.webshop.logs.shop_pages import LoggedPage
 from rememberer_nb.loop.build import Settings, build_agent, build_env
 from rememberer_nb.loop.episode import run_episode
 
@@ -81,7 +81,7 @@ def transcript(episodes: Sequence[Episode]) -> str:
 def _exchanges(episode: Episode) -> Iterator[tuple[str, str]]:
     seen = [step.observation.rstrip() for step in episode.steps]
     yield "reset", seen[0]
-    page = Page(seen[0])
+    page = LoggedPage(seen[0])
     for step, after in zip(episode.steps, [*seen[1:], ""], strict=True):
         if step.decision.rationale:
             yield f"think[{' '.join(step.decision.rationale.split())}]", "OK."
@@ -95,12 +95,14 @@ def _exchanges(episode: Episode) -> Iterator[tuple[str, str]]:
             yield step.action, answer
 
 
-def _answer(page: Page, action: str, after: str) -> tuple[str, Page]:
+def _answer(page: LoggedPage, action: str, after: str) -> tuple[str, LoggedPage]:
     """What is printed: the click on an option where that tells the new page, else the page."""
     label = action.removeprefix("click[").removesuffix("]")
     chosen = page.click_option(label)
     return (
-        (f"You have clicked {label}.", chosen) if chosen.show() == after else (after, Page(after))
+        (f"You have clicked {label}.", chosen)
+        if chosen.show() == after
+        else (after, LoggedPage(after))
     )
 
 

@@ -13,7 +13,7 @@ from rememberer_nb.elements import Decision, Episode, Exemplar, Hit, LeftOut, Si
 Selection = tuple[tuple[Hit, ...], tuple[Exemplar, ...], tuple[LeftOut, ...]]
 
 
-class Memory(Protocol):
+class RetrievalMemory(Protocol):
     """What an agent asks of its memory: `rememberer_nb.memory.ExperienceMemory` has it."""
 
     retrieval: RetrievalConfig
@@ -43,7 +43,7 @@ class Agent(Protocol):
     rlem: RlemConfig
 
     @property
-    def memory(self) -> Memory | None:
+    def memory(self) -> RetrievalMemory | None:
         """What it learns in."""
         ...
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rememberer_nb.agents.baselines import NoExemplars, random_action
-from rememberer_nb.agents.interface import ExemplarSource, Memory
+from rememberer_nb.agents.interface import ExemplarSource, RetrievalMemory
 from rememberer_nb.config import PromptConfig, RlemConfig
 from rememberer_nb.elements import (
     Advice,
@@ -72,7 +72,7 @@ class PromptingAgent:
         profile: Profile,
         source: ExemplarSource | None = None,
         *,
-        memory: Memory | None = None,
+        memory: RetrievalMemory | None = None,
         rlem: RlemConfig | None = None,
         prompt: PromptConfig | None = None,
         count_tokens: CountTokens = estimate_tokens,

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rememberer_nb.agents.interface import Memory
+from rememberer_nb.agents.interface import RetrievalMemory
 from rememberer_nb.agents.prompting_agent import SAMPLE, PromptingAgent
 from rememberer_nb.config import PromptConfig, RlemConfig
 from rememberer_nb.elements import Exemplar, LeftOut, Prompt, Situation
@@ -68,7 +68,7 @@ class ReActAgent(PromptingAgent):
         profile: Profile,
         demonstration: Demonstration | None = None,
         *,
-        memory: Memory | None = None,
+        memory: RetrievalMemory | None = None,
         rlem: RlemConfig | None = None,
         prompt: PromptConfig | None = None,
         count_tokens: CountTokens = estimate_tokens,

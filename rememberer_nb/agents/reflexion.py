@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from rememberer_nb.agents.interface import Memory
+from rememberer_nb.agents.interface import RetrievalMemory
 from rememberer_nb.agents.prompting_agent import SAMPLE
 from rememberer_nb.agents.react import ReActAgent
 from rememberer_nb.config import PromptConfig, RlemConfig
@@ -51,7 +51,7 @@ class ReflexionAgent(ReActAgent):
         profile: Profile,
         demonstration: Demonstration | None = None,
         *,
-        memory: Memory | None = None,
+        memory: RetrievalMemory | None = None,
         rlem: RlemConfig | None = None,
         prompt: PromptConfig | None = None,
         count_tokens: CountTokens = estimate_tokens,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rememberer_nb.agents.interface import Memory, Selection
+from rememberer_nb.agents.interface import RetrievalMemory, Selection
 from rememberer_nb.agents.prompting_agent import PromptingAgent
 from rememberer_nb.config import ExemplarConfig, PromptConfig, RetrievalConfig, RlemConfig
 from rememberer_nb.elements import Situation
@@ -23,7 +23,7 @@ class MemoryExemplars:
 
     def __init__(
         self,
-        memory: Memory,
+        memory: RetrievalMemory,
         profile: Profile,
         retrieval: RetrievalConfig | None = None,
         exemplar: ExemplarConfig | None = None,
@@ -62,7 +62,7 @@ class MemoryExemplars:
 def rememberer(
     llm: LLM,
     profile: Profile,
-    memory: Memory,
+    memory: RetrievalMemory,
     *,
     retrieval: RetrievalConfig | None = None,
     exemplar: ExemplarConfig | None = None,

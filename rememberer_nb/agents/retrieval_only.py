@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rememberer_nb.agents.interface import Memory, Selection
+from rememberer_nb.agents.interface import RetrievalMemory, Selection
 from rememberer_nb.agents.prompting_agent import PromptingAgent
 from rememberer_nb.agents.react import require_language_model
 from rememberer_nb.config import ExemplarConfig, PromptConfig, RetrievalConfig, RlemConfig
@@ -33,7 +33,7 @@ class SuccessfulSteps:
 
     def __init__(
         self,
-        memory: Memory,
+        memory: RetrievalMemory,
         retrieval: RetrievalConfig | None = None,
         exemplar: ExemplarConfig | None = None,
         count_tokens: CountTokens = estimate_tokens,
@@ -117,7 +117,7 @@ class RetrievalOnlyAgent(PromptingAgent):
         self,
         llm: LLM,
         profile: Profile,
-        memory: Memory,
+        memory: RetrievalMemory,
         *,
         retrieval: RetrievalConfig | None = None,
         exemplar: ExemplarConfig | None = None,

@@ -144,7 +144,7 @@ def scored_pairs(
     return frame.astype({"group": pd.CategoricalDtype(GROUPS, ordered=True)})
 
 
-def nearest_others(
+def nearest_states(
     states: Sequence[State], similarity: Names = "tfidf", task_weight: float = 0.5
 ) -> pd.DataFrame:
     """What each state would be shown first, its own task's pages aside.

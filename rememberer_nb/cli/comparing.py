@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rememberer_nb.cli.options_used import check_agent, refuse
-from rememberer_nb.cli.settings import Chosen, add_settings, choose
+from rememberer_nb.cli.options_used import check_agent_settings, refuse
+from rememberer_nb.cli.settings import Chosen, add_settings, choose_settings
 from rememberer_nb.config import checked_count, replace
 from rememberer_nb.config.fields import MAX_SEEDS, seed_range
 from rememberer_nb.errors import ConfigError
@@ -68,7 +68,7 @@ def _chosen(args: argparse.Namespace) -> Chosen:
     if args.n_seeds is not None:
         seeds = f"0:{checked_count('--n-seeds', args.n_seeds, 1, MAX_SEEDS)}"
         args.noted = [*getattr(args, "noted", []), ("--n-seeds", "run.seeds", seeds)]
-    chosen = choose(args, {"run.seeds": "0:12"})
+    chosen = choose_settings(args, {"run.seeds": "0:12"})
     run = replace(chosen.configs["run"], agent="rememberer")
     if run.llm.partition(":")[0] in ("openai", "llama.cpp", "record", "replay"):
         raise ConfigError(f"compare asks no server, model or recording: {run.llm}")
@@ -78,7 +78,7 @@ def _chosen(args: argparse.Namespace) -> Chosen:
         "compare runs all agents on fixed tasks, and asks no server",
     )
     chosen = Chosen({**chosen.configs, "run": run}, chosen.given)
-    check_agent(chosen, chosen.given, is_training=True)
+    check_agent_settings(chosen, chosen.given, is_training=True)
     return chosen
 
 

@@ -25,7 +25,7 @@ def add_memory_commands(add: Add, commands: Any, imports: Any, exports: Any) -> 
     group = memory.add_subparsers(metavar="WHAT", required=True)
     _add_views(add, group)
     _add_makers(add, group)
-    taken = add(imports, "frame", import_frame, "action values from CSV or JSON Lines")
+    taken = add(imports, "frame", import_values, "action values from CSV or JSON Lines")
     taken.add_argument("file", type=Path, help="a .csv or .jsonl that `export frame` wrote")
     taken.add_argument("--memory", type=Path, help="the memory file to make (default: RAM)")
     given = add(exports, "frame", export_frame, "a memory's action values as CSV or JSON Lines")
@@ -140,9 +140,9 @@ def trace(args: argparse.Namespace) -> dict[str, Any]:
 
 def check_file(args: argparse.Namespace) -> dict[str, Any]:
     """Whether a file is sound."""
-    from rememberer_nb.memory.check import check
+    from rememberer_nb.memory.check import check_memory
 
-    found = check(args.file)
+    found = check_memory(args.file)
     lines = [f"{args.file}: {problem}" for problem in found["problems"]]
     counts = {key: value for key, value in found.items() if key.startswith("n_")}
     sound = f"{args.file}: sound; " + ", ".join(f"{k} {v}" for k, v in counts.items())
@@ -228,7 +228,7 @@ def split_file(args: argparse.Namespace) -> dict[str, Any]:
     return {"parts": rows}
 
 
-def import_frame(args: argparse.Namespace) -> dict[str, Any]:
+def import_values(args: argparse.Namespace) -> dict[str, Any]:
     """A memory of a table of values."""
     from rememberer_nb.memory.interchange import import_frame as read
 

@@ -69,14 +69,14 @@ def check_used(chosen: Chosen, args: argparse.Namespace, *, is_training: bool) -
     given = chosen.given | {option: option for option, value in plain.items() if value}
     if not is_training:
         refuse(given, is_for_training, "an evaluation learns nothing")
-    check_agent(chosen, given, is_training=is_training)
+    check_agent_settings(chosen, given, is_training=is_training)
     if not args.estimate:
         _check_llm(chosen, given)
     elif args.out:
         raise ConfigError("--estimate runs nothing: --out has no effect")
 
 
-def check_agent(chosen: Chosen, given: Mapping[str, str], *, is_training: bool) -> None:
+def check_agent_settings(chosen: Chosen, given: Mapping[str, str], *, is_training: bool) -> None:
     """Refuse what the agent has no use for, or what counts beside another setting only."""
     agent = chosen.configs["run"].agent
     parts = _AGENTS.get(agent, frozenset(_PARTS))

@@ -73,7 +73,7 @@ def _add(group: Any, options: list[str], dest: str, **more: str) -> None:
     group.add_argument(*options, dest=dest, action=_Noted, default=argparse.SUPPRESS, **more)
 
 
-def choose(args: argparse.Namespace, defaults: Mapping[str, Any] | None = None) -> Chosen:
+def choose_settings(args: argparse.Namespace, defaults: Mapping[str, Any] | None = None) -> Chosen:
     """Read what a call gives; `defaults` (dotted names) replace those of the classes.
 
     Raises
@@ -85,7 +85,7 @@ def choose(args: argparse.Namespace, defaults: Mapping[str, Any] | None = None) 
     --------
     >>> parser = argparse.ArgumentParser()
     >>> add_settings(parser)
-    >>> chosen = choose(parser.parse_args(["--gamma", "0.9", "--set", "rlem.n_step=none"]))
+    >>> chosen = choose_settings(parser.parse_args(["--gamma", "0.9", "--set", "rlem.n_step=none"]))
     >>> chosen.configs["rlem"].gamma, chosen.given
     (0.9, {'rlem.gamma': '--gamma', 'rlem.n_step': '--set rlem.n_step'})
     """
@@ -133,5 +133,5 @@ def show_config(args: argparse.Namespace) -> dict[str, Any]:
     """Every setting as a file for ``--config``."""
     from rememberer_nb.system.plain import plain
 
-    configs = choose(args).configs
+    configs = choose_settings(args).configs
     return {"config": plain(configs), "text": to_toml(configs).rstrip()}

@@ -1,6 +1,6 @@
 """Is a memory file sound? What `rememberer-nb memory check` finds wrong with one.
 
-Every check is a generator of problems, a line each for people; `check` runs them all.
+Every check is a generator of problems, a line each for people; `check_memory` runs them all.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rememberer_nb.rlem import n_step_return
 _MAX_PER_CHECK = 20
 
 
-def check(path: str | Path) -> dict[str, Any]:
+def check_memory(path: str | Path) -> dict[str, Any]:
     """Look for damage; nothing is changed.
 
     Checked: SQLite's own structures; that each row is what was written, by its checksum; that rows

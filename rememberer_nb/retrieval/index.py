@@ -22,7 +22,7 @@ from rememberer_nb.retrieval.fast.best_first import (
     Shortlist,
     best_first,
     best_first_pruned,
-    weighted,
+    weighted_similarity,
 )
 from rememberer_nb.retrieval.fast.growing import Growing
 from rememberer_nb.retrieval.fast.protocols import Probe
@@ -208,7 +208,7 @@ class RecordIndex:
         self, slots: np.ndarray | slice, scores: np.ndarray, by_task: np.ndarray, task_weight: float
     ) -> Columns:
         by_task = by_task[self._tasks.of_slot[slots]]
-        total = weighted(task_weight, by_task, scores)
+        total = weighted_similarity(task_weight, by_task, scores)
         return self._record_ids.view[slots], self._n_visits.view[slots], total, by_task, scores
 
     def _search_pruned(
@@ -216,7 +216,7 @@ class RecordIndex:
     ) -> Iterator[Scored]:
         slots = np.flatnonzero(self._record_ids.view >= 0)
         by_task = by_task[self._tasks.of_slot[slots]]
-        ceiling = weighted(task_weight, by_task, probe.bounds[slots])
+        ceiling = weighted_similarity(task_weight, by_task, probe.bounds[slots])
         record_ids, n_visits = self._record_ids.view[slots], self._n_visits.view[slots]
         columns = (record_ids, n_visits, ceiling, by_task, slots)
         return best_first_pruned(columns, probe, task_weight, max(_FIRST_SCORED, 4 * n_first))

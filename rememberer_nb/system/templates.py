@@ -35,10 +35,10 @@ class _OneLine(Extension):
         return re.sub(r"\n\s*", "", source)
 
 
-def number(value: float) -> str:
+def as_number(value: float) -> str:
     """Two decimals, without a negative zero.
 
-    >>> number(-0.001), number(2 / 3)
+    >>> as_number(-0.001), as_number(2 / 3)
     ('0.00', '0.67')
     """
     text = f"{value:.2f}"
@@ -72,12 +72,12 @@ def environment() -> Environment:
         finalize=_written,
         undefined=StrictUndefined,
     )
-    made.globals["number"] = number
+    made.globals["number"] = as_number
     made.filters |= {
         "clip": lambda text, limit=LINE_LIMIT: Markup(clip_html(text, limit)),
         "isolated": lambda text, limit=LINE_LIMIT: Markup(isolated_html(text, limit)),
         "more": lambda n: Markup(more_html(n)),
-        "number": number,
+        "number": as_number,
         "count": count,
     }
     return made

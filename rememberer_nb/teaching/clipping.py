@@ -56,7 +56,7 @@ def _gap(n_left_out: int) -> str:
     return f"\n[... {n_left_out:,} characters left out ...]\n"
 
 
-def clip(text: str) -> str:
+def clip_outputs(text: str) -> str:
     """Both ends of a text that is too long, and how much is left out."""
     n_left_out = len(text) - MAX_TEXT
     if n_left_out <= 0:
@@ -67,8 +67,8 @@ def clip(text: str) -> str:
 
 def clip_error(content: dict[str, Any]) -> None:
     """Clip the message of an error in place."""
-    content["evalue"] = clip(content["evalue"])
-    content["traceback"] = [clip(line) for line in content["traceback"]]
+    content["evalue"] = clip_outputs(content["evalue"])
+    content["traceback"] = [clip_outputs(line) for line in content["traceback"]]
 
 
 def clip_display(content: dict[str, Any], n_shown: int) -> int:
@@ -82,7 +82,7 @@ def clip_display(content: dict[str, Any], n_shown: int) -> int:
     """
     data = content["data"]
     if "text/plain" in data:
-        data["text/plain"] = clip(data["text/plain"])
+        data["text/plain"] = clip_outputs(data["text/plain"])
     n = sum(len(value) for value in data.values() if isinstance(value, str))
     if n_shown + n <= MAX_SHOWN:
         return n

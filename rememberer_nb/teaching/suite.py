@@ -256,7 +256,7 @@ def _drop_volatile(notebook: Any, original: Any) -> None:
     ]
 
 
-def figures(n_jobs: int = 2) -> list[Path]:
+def make_figures(n_jobs: int = 2) -> list[Path]:
     """Rewrite ``figures/`` in the checkout."""
     _need_checkout()
     return report_figures(data_path().parent / "figures", n_jobs=n_jobs)
@@ -277,6 +277,6 @@ if __name__ == "__main__":
         case ["refresh", *numbers]:
             refresh(numbers)
         case ["figures"]:
-            figures()
+            make_figures()
         case _:
             sys.exit("usage: python -m rememberer_nb.teaching.suite refresh [NUMBER ...] | figures")

@@ -38,7 +38,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PlannedAnswer:
     """What goes out, and how.
 
     Parameters
@@ -57,7 +57,7 @@ class Answer:
     pieces: int = 1
 
 
-Responder = Callable[[Request], Answer]
+Responder = Callable[[Request], PlannedAnswer]
 
 
 def completion(text: str | None, **changes: Any) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class StandIn:
         self.delay_s = delay_s
         self.llm = OfflineLLM(profile)
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: Request) -> PlannedAnswer:
         """Its reply to the messages, joined as `prompts.build_prompt` joins them."""
         messages = tuple((m["role"], m["content"]) for m in request.body["messages"])
         text = "\n\n".join(content for _, content in messages)
@@ -95,7 +95,7 @@ class StandIn:
             "prompt_tokens": reply.prompt_tokens,
             "completion_tokens": reply.completion_tokens,
         }
-        return Answer(data, delay_s=self.delay_s)
+        return PlannedAnswer(data, delay_s=self.delay_s)
 
 
 class _Connection(asyncio.Protocol):
@@ -124,7 +124,7 @@ class _Connection(asyncio.Protocol):
         started = asyncio.get_running_loop().time()
         self.send(self.respond(Request(first.split(" ")[1], headers, body)), started)
 
-    def send(self, answer: Answer, started: float) -> None:
+    def send(self, answer: PlannedAnswer, started: float) -> None:
         """One write, or as the answer says."""
         loop = asyncio.get_running_loop()
         is_text = isinstance(answer.body, str)

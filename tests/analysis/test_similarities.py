@@ -12,7 +12,7 @@ from rememberer_nb.analysis.similarities import (
     auc,
     auc_table,
     env_states,
-    nearest_others,
+    nearest_states,
     pair_group,
     scored_pairs,
     similarity_table,
@@ -69,7 +69,7 @@ def test_every_pair_counts_once():
 
 
 def test_the_nearest_state_is_of_another_task():
-    nearest = nearest_others([*LAMPS, *SHOES, *HATS], "jaccard")
+    nearest = nearest_states([*LAMPS, *SHOES, *HATS], "jaccard")
     assert nearest["is_same_page"].tolist()[:3] == [True, True, True]
     # The red lamp is as near to the blue lamp as to the red shoe; the earlier record wins.
     assert nearest["is_same_kind"].tolist() == [True, True, False, False]
@@ -78,7 +78,7 @@ def test_the_nearest_state_is_of_another_task():
 
 def test_one_task_alone_has_no_neighbours():
     with pytest.raises(ConfigError, match="two tasks"):
-        nearest_others(LAMPS[:1])
+        nearest_states(LAMPS[:1])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from rememberer_nb.agents.telling import describe_agent
 from rememberer_nb.cli.main import _parser, main
 from rememberer_nb.cli.options_used import check_used, is_for_training
-from rememberer_nb.cli.settings import choose
+from rememberer_nb.cli.settings import choose_settings
 from rememberer_nb.config.reading import SETTINGS
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.loop.build import AGENTS, Settings, build_agent, build_env, build_memory
@@ -88,7 +88,7 @@ def parse(command: str, agent: str, *settings: str) -> argparse.Namespace:
 
 def is_refused(args: argparse.Namespace, command: str) -> bool:
     try:
-        check_used(choose(args), args, is_training=command == "train")
+        check_used(choose_settings(args), args, is_training=command == "train")
     except ConfigError as error:
         assert "no effect" in str(error)
         return True
@@ -120,7 +120,7 @@ def initial(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def identity(env: Any, args: argparse.Namespace, command: str, initial: str | None = None) -> Any:
     """All that the outcome depends on."""
-    configs = choose(args).configs
+    configs = choose_settings(args).configs
     settings = Settings.of(configs)
     if initial:
         settings = Settings.of({**configs, "run": type(configs["run"])(initial=initial)})

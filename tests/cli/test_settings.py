@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from rememberer_nb.cli import main
-from rememberer_nb.cli.settings import add_settings, choose
+from rememberer_nb.cli.settings import add_settings, choose_settings
 from rememberer_nb.config import STAGES, RlemConfig
 from rememberer_nb.config.reading import SETTINGS, read_config
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.experiments.comparison import Comparison
 from rememberer_nb.memory import ExperienceMemory
-from rememberer_nb.memory.check import check
+from rememberer_nb.memory.check import check_memory
 from rememberer_nb.memory.history import open_to_look
 from rememberer_nb.teaching.report import comparison_of
 
@@ -26,7 +26,7 @@ TRAIN = ("train", "--tasks", "500:503", "--epochs", "2", "--max-steps", "5")
 def chosen(*arguments: str) -> Any:
     parser = argparse.ArgumentParser()
     add_settings(parser)
-    return choose(parser.parse_args(arguments))
+    return choose_settings(parser.parse_args(arguments))
 
 
 def sets(*settings: str) -> list[str]:
@@ -168,7 +168,7 @@ def test_what_had_no_option_is_reached(
     """From the command line into what the run notes of itself, and nothing else changes."""
     path = tmp_path / "m.sqlite"
     result_of(capsys, *TRAIN, *sets(*settings), "--memory", path)
-    assert check(path)["problems"] == []
+    assert check_memory(path)["problems"] == []
     with open_to_look(path) as memory:
         changed = differing(plain, memory.run["parameters"])
     expected = {setting.partition("=")[0] for setting in settings}

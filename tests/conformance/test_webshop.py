@@ -16,7 +16,7 @@ import pytest
 
 from rememberer_nb.envs import make_env
 from rememberer_nb.envs.webshop.builder import build_index
-from rememberer_nb.envs.webshop.engine import Engine, Outcome
+from rememberer_nb.envs.webshop.engine import Engine, StepOutcome
 from rememberer_nb.envs.webshop.goals import Goal
 from rememberer_nb.envs.webshop.nouns import ListedNouns, light_nouns
 from rememberer_nb.envs.webshop.reward import (
@@ -224,7 +224,7 @@ def test_webshop_reward_units(files: dict[str, Path], folder: Path, report: Repo
         assert all(checks)
 
 
-def seen(engine: Engine, outcome: Outcome, rich_format: str) -> dict[str, Any]:
+def seen(engine: Engine, outcome: StepOutcome, rich_format: str) -> dict[str, Any]:
     """What a step shows, with the names of the recording."""
     return {
         "reward": outcome.reward,
@@ -248,7 +248,7 @@ def test_webshop_trace(files: dict[str, Path], folder: Path, report: Report, nam
     for step in recorded_steps(folder / f"{name}.jsonl.gz"):
         if step["action"] == "RESET":
             engine.reset(step["goal"])
-            outcome = Outcome()
+            outcome = StepOutcome()
         else:
             outcome = engine.step(step["action"])
         recorded = {

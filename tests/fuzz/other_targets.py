@@ -191,7 +191,7 @@ _SIMILARITIES = (
 def observation(case: Case) -> None:
     """Odd pages and tasks: kept, found again, shown."""
     from rememberer_nb.config import RetrievalConfig
-    from rememberer_nb.envs.webshop.logs.shop_pages import Page, available_actions
+    from rememberer_nb.envs.webshop.logs.shop_pages import LoggedPage, logged_actions
     from rememberer_nb.llms import make_llm
     from rememberer_nb.memory import ExperienceMemory
     from rememberer_nb.memory.views import to_html
@@ -202,7 +202,7 @@ def observation(case: Case) -> None:
     case.notes.append(f"{f_g}, {f_o}")
     memory = ExperienceMemory(RetrievalConfig(task_similarity=f_g, observation_similarity=f_o))
     memory.adopt(fresh_memory())
-    record = memory.insert(task, page, available_actions(page))
+    record = memory.insert(task, page, logged_actions(page))
     memory.add_action(record, case.mutator.odd_text(), case.mutator.odd_text())
     memory.commit()
     for hit in list(memory.retrieve(task, PAGE)) + list(memory.retrieve("", page)):
@@ -210,6 +210,6 @@ def observation(case: Case) -> None:
     assert isinstance(to_html(memory), str)
     memory.to_frame()
     memory.stats()
-    Page(page).click_option(case.mutator.odd_text()).show()
+    LoggedPage(page).click_option(case.mutator.odd_text()).show()
     prompt = Prompt((("user", page),), case.mutator.text(f"## Example 1\nTask: {task}\n{page}"), 2)
     case.call(make_llm("offline", profile=WEBSHOP).complete, prompt)

@@ -10,7 +10,7 @@ import asyncio
 import dataclasses
 from typing import Any
 
-from rememberer_nb.testing.local_server import Answer, Request, serve
+from rememberer_nb.testing.local_server import PlannedAnswer, Request, serve
 
 
 class Script:
@@ -20,15 +20,15 @@ class Script:
         self.answers: list[dict[str, Any]] = []
         self.log: list[dict[str, Any]] = []
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: Request) -> PlannedAnswer:
         if request.path == "/v1/script":
             self.answers, self.log = request.body["answers"], []
-            return Answer({})
+            return PlannedAnswer({})
         if request.path == "/v1/log":
-            return Answer({"log": self.log})
+            return PlannedAnswer({"log": self.log})
         time = asyncio.get_running_loop().time()
         self.log.append({**dataclasses.asdict(request), "time": time})
-        return Answer(**self.answers[min(len(self.log), len(self.answers)) - 1])
+        return PlannedAnswer(**self.answers[min(len(self.log), len(self.answers)) - 1])
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import pytest
 
 from rememberer_nb.cli import main
 from rememberer_nb.memory import ExperienceMemory
-from rememberer_nb.memory.check import check
+from rememberer_nb.memory.check import check_memory
 from rememberer_nb.memory.operations import dump
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -98,7 +98,7 @@ def test_killed_at_random_moments(tmp_path: Path, capsys: pytest.CaptureFixture[
         process.wait()
         done.append(n_done(path))
         if done[-1] >= 0:
-            assert check(path)["problems"] == []
+            assert check_memory(path)["problems"] == []
         assert finish(path, capsys) == report
         assert lines_of(path) == expected
         path.unlink()
@@ -174,9 +174,9 @@ def test_killed_inside_a_checkpoint(
         assert process.wait() == -signal.SIGKILL, f"there were not {n_pages} pages to write"
         # What is in the file alone is no memory, or an older one.
         n_logs += path.with_name(path.name + "-wal").stat().st_size > 0
-        assert check(path)["problems"] == []
+        assert check_memory(path)["problems"] == []
         assert n_done(path) > 0
         assert finish(path, capsys) == report
         assert lines_of(path) == expected
-        assert check(path)["problems"] == []
+        assert check_memory(path)["problems"] == []
     assert n_logs == N_CHECKPOINT_KILLS

@@ -19,7 +19,7 @@ from rememberer_nb.elements import Decision, Episode, Record, Step, Task, Update
 from rememberer_nb.errors import DataError
 from rememberer_nb.loop.logged import learn_logged
 from rememberer_nb.memory import ExperienceMemory
-from rememberer_nb.memory.check import check
+from rememberer_nb.memory.check import check_memory
 from rememberer_nb.memory.operations import dump
 from rememberer_nb.system.resources import data_path
 
@@ -136,7 +136,7 @@ def test_an_import_that_is_killed_goes_on(
         process.wait()
         found.append(n_learnt(path))
         if found[-1] >= 0:
-            assert check(path)["problems"] == []
+            assert check_memory(path)["problems"] == []
     assert len(set(found)) > 3
     assert main([*call, str(path)]) == 0
     again = json.loads(capsys.readouterr().out)

@@ -26,7 +26,7 @@ from rememberer_nb.loop.parallel import Slots
 from rememberer_nb.loop.runs import outcomes_of
 from rememberer_nb.loop.training import Conduct, train
 from rememberer_nb.memory import ExperienceMemory
-from rememberer_nb.memory.check import check
+from rememberer_nb.memory.check import check_memory
 from rememberer_nb.memory.operations import dump
 from rememberer_nb.memory.outcome import Outcome
 from rememberer_nb.memory.store.store import Store
@@ -83,7 +83,7 @@ def test_stopped_at_every_call_and_resumed(tmp_path: Path, config: RolloutConfig
             found = run(memory, config=config, resume=True, conduct=Conduct(on_episode=seen.append))
             assert list(dump(memory)) == expected
             assert found == seen == episodes
-        assert check(path)["problems"] == []
+        assert check_memory(path)["problems"] == []
 
 
 def test_stopped_again_and_again(tmp_path: Path) -> None:
@@ -364,7 +364,7 @@ def test_ctrl_c_at_any_line_of_a_training(tmp_path: Path) -> None:
             run(memory, config=config, resume=True)
             assert list(dump(memory)) == expected
         if path is not None:
-            assert check(path)["problems"] == []
+            assert check_memory(path)["problems"] == []
 
 
 def test_what_waits_to_be_committed_is_not_the_run_s() -> None:

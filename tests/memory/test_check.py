@@ -14,7 +14,7 @@ from rememberer_nb.elements import Transition
 from rememberer_nb.errors import MemoryFileError
 from rememberer_nb.loop.training import train
 from rememberer_nb.memory import ExperienceMemory
-from rememberer_nb.memory.check import check
+from rememberer_nb.memory.check import check_memory
 from rememberer_nb.memory.initial import read_initial
 from rememberer_nb.memory.store.format import (
     EPISODE_COLUMNS,
@@ -43,7 +43,7 @@ def test_a_trained_memory_is_sound(tmp_path: Path) -> None:
             train(ToyEnv(), agent, range(4), config=RolloutConfig(n_epochs=10))
             n_updates = memory.n_updates
             assert any(update.bootstrap_sources for update in memory.updates())
-        found = check(path)
+        found = check_memory(path)
         assert found["problems"] == []
         assert (found["n_records"], found["n_episodes"], found["n_updates"]) == (5, 40, n_updates)
 
@@ -55,7 +55,7 @@ def test_an_action_that_was_forgotten_and_learnt_anew(tmp_path: Path) -> None:
             learn_episode(memory, "g", [Transition("o", action, reward, "end", terminated=True)])
         assert memory.find("g", "o").value_of("a").n_visits == 2
         memory.commit()
-    assert check(path)["problems"] == []
+    assert check_memory(path)["problems"] == []
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_damage_is_named(tmp_path: Path, statement: str, problem: str) -> None:
         db.execute(statement)
     db.close()
     before = path.read_bytes()
-    problems = check(path)["problems"]
+    problems = check_memory(path)["problems"]
     assert bool(problems) == bool(problem)
     assert re.search(problem, "\n".join(problems))
     assert path.read_bytes() == before
@@ -159,7 +159,7 @@ def test_what_is_not_as_written_is_named(tmp_path: Path, statement: str, problem
     with sqlite3.connect(path) as db:
         assert db.execute(statement).rowcount > 0
     db.close()
-    found = check(path)["problems"]
+    found = check_memory(path)["problems"]
     assert any(line.startswith(problem) for line in found), found
     # Nor is it worked with: what the memory itself needs is refused at opening.
     if "records" in statement or "values" in statement or "meta" in statement:
@@ -193,7 +193,7 @@ def test_values_that_do_not_follow_are_named(tmp_path: Path, statement: str, pro
         db.execute(statement)
     db.close()
     sign(path)
-    found = "\n".join(check(path)["problems"])
+    found = "\n".join(check_memory(path)["problems"])
     assert "not what was written" not in found
     assert re.search(problem, found), found
 
@@ -205,7 +205,7 @@ def test_numbers_that_are_not_those_of_the_episode_are_named(tmp_path: Path) -> 
         db.execute("UPDATE episodes SET outcome = replace(outcome, '0.5', '0.6') WHERE number = 2")
     db.close()
     sign(path)
-    assert check(path)["problems"] == ["episode 2: its outcome is not that of its steps"]
+    assert check_memory(path)["problems"] == ["episode 2: its outcome is not that of its steps"]
 
 
 def test_a_record_that_is_gone_is_missed(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_record_that_is_gone_is_missed(tmp_path: Path) -> None:
         db.execute("DELETE FROM records WHERE record_id = 4")
         db.execute("DELETE FROM action_values WHERE record_id = 4")
     db.close()
-    assert check(path)["problems"] == ["it should hold 9 records, and holds 8"]
+    assert check_memory(path)["problems"] == ["it should hold 9 records, and holds 8"]
     with pytest.raises(MemoryFileError, match="should hold 9 records, and holds 8"):
         ExperienceMemory.open(path)
 
@@ -228,7 +228,7 @@ def test_rows_without_a_head_are_no_empty_memory(tmp_path: Path) -> None:
     db.close()
     before = path.read_bytes()
     problem = "it has no head, but holds 9 records, 9 action_values, 9 updates, 3 episodes"
-    assert problem in check(path)["problems"][0]
+    assert problem in check_memory(path)["problems"][0]
     with pytest.raises(MemoryFileError, match=problem):
         ExperienceMemory.open(path)
     assert main(["evaluate", "--memory", str(path), "--tasks", "500"]) == 1
@@ -243,7 +243,7 @@ def test_all_rows_gone_is_missed(tmp_path: Path, table: str) -> None:
         db.execute(f"DELETE FROM {table}")
         db.execute("DELETE FROM action_values" if table == "records" else "SELECT 1")
     db.close()
-    assert check(path)["problems"]
+    assert check_memory(path)["problems"]
 
 
 def test_many_problems_of_a_kind_are_counted(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_many_problems_of_a_kind_are_counted(tmp_path: Path) -> None:
     with sqlite3.connect(path) as db:
         db.execute("UPDATE updates SET target = target + 5")
     db.close()
-    problems = check(path)["problems"]
+    problems = check_memory(path)["problems"]
     assert any(line.startswith("... and ") for line in problems)
     assert len(problems) < 90
 
@@ -264,13 +264,13 @@ def test_spoilt_pages(tmp_path: Path) -> None:
     for start in range(4096, len(whole), 4096):
         path.write_bytes(whole[:start] + b"\xa5" * 4096 + whole[start + 4096 :])
         # No page of the file is free: each one is missed.
-        assert check(path)["problems"]
+        assert check_memory(path)["problems"]
 
 
 def test_what_is_no_memory(tmp_path: Path) -> None:
     path = tmp_path / "m.sqlite"
     path.write_text("task: buy a lamp\n" * 20)
-    (problem,) = check(path)["problems"]
+    (problem,) = check_memory(path)["problems"]
     assert problem.startswith("is not a memory file")
     with pytest.raises(MemoryFileError, match="no such memory file"):
-        check(tmp_path / "absent.sqlite")
+        check_memory(tmp_path / "absent.sqlite")

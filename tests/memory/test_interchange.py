@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rememberer_nb.elements import ActionValue, Record, Transition
 from rememberer_nb.errors import ConfigError, DataError, MemoryFileError
 from rememberer_nb.memory import ExperienceMemory
-from rememberer_nb.memory.check import check
+from rememberer_nb.memory.check import check_memory
 from rememberer_nb.memory.interchange import COLUMNS, import_frame, read_frame, write_frame
 from rememberer_nb.memory.operations import diff, dump
 from rememberer_nb.memory.store.store import Store
@@ -94,7 +94,7 @@ def test_out_and_in(tmp_path: Path, ending: str, n_tables: int) -> None:
             if n_tables == 1:
                 learn_episode(again, "g", [end])
                 again.commit()
-    assert check(out)["problems"] == []
+    assert check_memory(out)["problems"] == []
     with pytest.raises(MemoryFileError, match="exists already"):
         import_frame(path, out)
 

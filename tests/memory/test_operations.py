@@ -19,7 +19,7 @@ from rememberer_nb.elements import ActionValue, Record, Transition
 from rememberer_nb.errors import ConfigError, MemoryFileError
 from rememberer_nb.loop.build import Settings, build_memory
 from rememberer_nb.memory import ExperienceMemory
-from rememberer_nb.memory.check import check
+from rememberer_nb.memory.check import check_memory
 from rememberer_nb.memory.operations import diff, dump, filter_records, merge, merge_values, split
 from rememberer_nb.retrieval import JaccardSimilarity
 from rememberer_nb.rlem import learn_episode
@@ -70,7 +70,7 @@ def test_a_copy_into_a_file(tmp_path: Path) -> None:
         # The log goes on where the original's ended: first and last updates stay in order.
         assert [u.update_id for u in twin.updates()] == [2]
         assert (twin.log_start, twin.n_updates) == (2, 3)
-    assert check(path)["problems"] == []
+    assert check_memory(path)["problems"] == []
     with ExperienceMemory.open(path) as again:
         assert (again.log_start, again.n_updates) == (2, 3)
         value = again.find("g", "o").value_of("a")
@@ -290,7 +290,7 @@ def test_filter_by_episode_and_by_rule(tmp_path: Path) -> None:
         part.close()
         kept = filter_records(memory, keep=lambda record: record.max_q > 0.3)
         assert [r.max_q for r in kept] == [r.max_q for r in memory if r.max_q > 0.3] != []
-    assert check(tmp_path / "part.sqlite")["problems"] == []
+    assert check_memory(tmp_path / "part.sqlite")["problems"] == []
 
 
 # Differences

@@ -14,7 +14,7 @@ from rememberer_nb.config import CapacityConfig, RetrievalConfig, RlemConfig
 from rememberer_nb.elements import ActionValue, Record, Transition
 from rememberer_nb.errors import MemoryFileError
 from rememberer_nb.memory import ExperienceMemory
-from rememberer_nb.memory.check import check
+from rememberer_nb.memory.check import check_memory
 from rememberer_nb.memory.operations import dump
 from rememberer_nb.memory.store.store import Store
 from rememberer_nb.rlem import learn_episode
@@ -101,7 +101,7 @@ def test_what_is_undone_might_never_have_begun(
         expected = state(other)
         assert state(memory) == expected
     if path is not None:
-        assert check(path)["problems"] == []
+        assert check_memory(path)["problems"] == []
         with made(path, name, eviction) as memory:
             assert state(memory) == expected
 

@@ -8,7 +8,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rememberer_nb.teaching.clipping import MAX_SHOWN, MAX_TEXT, Stream, clip, clip_display
+from rememberer_nb.teaching.clipping import MAX_SHOWN, MAX_TEXT, Stream, clip_display, clip_outputs
 from rememberer_nb.teaching.recorded import METRICS_MIME
 
 
@@ -31,11 +31,11 @@ def test_both_ends_are_kept() -> None:
     expected = "a" * half + "\n[... 1,000,007 characters left out ...]\n" + "d" * half
     assert joined(pieces) == expected
     assert joined(["".join(pieces)]) == expected
-    assert clip("".join(pieces)) == expected
+    assert clip_outputs("".join(pieces)) == expected
 
 
 def test_what_fits_is_left_alone() -> None:
-    assert joined(["a" * MAX_TEXT]) == clip("a" * MAX_TEXT) == "a" * MAX_TEXT
+    assert joined(["a" * MAX_TEXT]) == clip_outputs("a" * MAX_TEXT) == "a" * MAX_TEXT
 
 
 def test_a_long_progress_bar_is_its_last_state() -> None:

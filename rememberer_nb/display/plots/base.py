@@ -58,19 +58,19 @@ def as_table(rows: Table, columns: tuple[str, ...], metric: str | None = None) -
     return frame.astype({name: float for name in ("low", "high") if name in columns})
 
 
-def words(name: Any) -> str:
+def spelled(name: Any) -> str:
     """A name for people.
 
-    >>> words("llm_only")
+    >>> spelled("llm_only")
     'llm only'
     """
-    return plain(str(name).replace("_", " "))
+    return plain_label(str(name).replace("_", " "))
 
 
-def plain(text: Any) -> str:
+def plain_label(text: Any) -> str:
     """One line of at most 40 characters as a figure can show it; a dollar sign starts no formula.
 
-    >>> print(plain("a lamp for $5"))
+    >>> print(plain_label("a lamp for $5"))
     a lamp for \\$5
     """
     return brief(str(text), _N_NAME).replace("$", r"\$")

@@ -11,8 +11,8 @@ from rememberer_nb.display.plots.base import (
     as_table,
     finish,
     make_axes,
-    plain,
-    words,
+    plain_label,
+    spelled,
 )
 
 
@@ -37,8 +37,8 @@ def capacity_curve(
     spread = [frame["mean"] - frame["low"], frame["high"] - frame["mean"]]
     ax.errorbar(places, frame["mean"], spread, color=BLUE, marker="o", capsize=3, label="learnt")
     if baseline is not None:
-        ax.axhline(baseline, color=GREY, linestyle="--", label=plain(label))
-    ax.set_xticks(places, [plain(limit) for limit in frame["max_records"]])
+        ax.axhline(baseline, color=GREY, linestyle="--", label=plain_label(label))
+    ax.set_xticks(places, [plain_label(limit) for limit in frame["max_records"]])
     ax.set_ylim(bottom=0)
-    name = words(frame["metric"].iloc[0]) if "metric" in frame.columns and len(frame) else "mean"
+    name = spelled(frame["metric"].iloc[0]) if "metric" in frame.columns and len(frame) else "mean"
     return finish(ax, "most records that the memory may hold", name, not frame.empty, legend=True)

@@ -18,9 +18,9 @@ from rememberer_nb.display.plots.base import (
     as_table,
     finish,
     make_axes,
-    plain,
+    plain_label,
     short,
-    words,
+    spelled,
 )
 
 _HATCHES = ("", "//", "..", "xx", "\\\\")
@@ -53,7 +53,7 @@ def values_by_page(frame: Table, ax: Axes | None = None, *, n_bins: int = 20) ->
             np.linspace(low, high, n_bins + 1),
             stacked=True,
             color=[PALETTE[i % len(PALETTE)] for i in range(len(groups))],
-            label=[f"{words(kind)} ({len(values)})" for kind, values in groups.items()],
+            label=[f"{spelled(kind)} ({len(values)})" for kind, values in groups.items()],
             edgecolor="white",
             linewidth=0.5,
         )
@@ -160,11 +160,11 @@ def relation_intervals(frame: Table, metric: str = "auc", ax: Axes | None = None
         ax.plot(row.value, y, "o", color=colour, markerfacecolor=face, markersize=7)
     if not table.empty:
         ax.axvline(table["chance"].iloc[0], color=BLACK, lw=1, zorder=1)
-    ax.set_yticks(range(len(table)), [words(name) for name in table["predictor"]])
+    ax.set_yticks(range(len(table)), [spelled(name) for name in table["predictor"]])
     ax.set_ylim(max(1, len(table)) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x", alpha=0.3)
-    return finish(ax, _UNITS.get(metric) or plain(metric), "", not table.empty)
+    return finish(ax, _UNITS.get(metric) or plain_label(metric), "", not table.empty)
 
 
 def score_by_prediction(

@@ -21,8 +21,8 @@ from rememberer_nb.display.plots.base import (
     as_table,
     finish,
     make_axes,
-    plain,
-    words,
+    plain_label,
+    spelled,
 )
 
 _UNITS = {
@@ -53,10 +53,12 @@ def learning_curve(frame: Table, ax: Axes | None = None, *, metric: str = "succe
         rows = rows.sort_values("epoch")
         style = {"color": PALETTE[i % len(PALETTE)], "linestyle": DASHES[i % len(DASHES)]}
         epochs = rows["epoch"].to_numpy() + 1
-        ax.plot(epochs, rows["mean"], marker=MARKERS[i % 7], label=words(agent), **style)
+        ax.plot(epochs, rows["mean"], marker=MARKERS[i % 7], label=spelled(agent), **style)
         ax.fill_between(epochs, rows["low"], rows["high"], alpha=0.15, color=style["color"], lw=0)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return finish(ax, "epoch", _UNITS.get(metric) or plain(metric), not table.empty, legend=True)
+    return finish(
+        ax, "epoch", _UNITS.get(metric) or plain_label(metric), not table.empty, legend=True
+    )
 
 
 def agent_comparison(frame: Table, metric: str = "success_rate", ax: Axes | None = None) -> Axes:
@@ -74,9 +76,9 @@ def agent_comparison(frame: Table, metric: str = "success_rate", ax: Axes | None
     """
     table = as_table(frame, ("agent", "mean", "low", "high", "n"), metric)
     ax = make_axes(ax, height=0.8 + 0.38 * len(table))
-    labels = [f"{words(row.agent)}  (n = {row.n})" for row in table.itertuples()]
+    labels = [f"{spelled(row.agent)}  (n = {row.n})" for row in table.itertuples()]
     _dots(ax, table, labels, [BLUE] * len(table), [True] * len(table))
-    return finish(ax, _UNITS.get(metric) or plain(metric), "", not table.empty)
+    return finish(ax, _UNITS.get(metric) or plain_label(metric), "", not table.empty)
 
 
 def plot_paired_differences(
@@ -100,14 +102,14 @@ def plot_paired_differences(
     table = as_table(frame, ("agent", "baseline", "mean", "low", "high"), metric)
     ax = make_axes(ax, height=0.8 + 0.38 * len(table))
     is_clear = ((table["low"] > 0) | (table["high"] < 0)).tolist()
-    labels = [f"{words(row.agent)} − {words(row.baseline)}" for row in table.itertuples()]
+    labels = [f"{spelled(row.agent)} − {spelled(row.baseline)}" for row in table.itertuples()]
     _dots(ax, table, labels, [BLUE if clear else GREY for clear in is_clear], is_clear)
     for y in np.flatnonzero(is_clear):
         place = {"textcoords": "offset points", "ha": "center", "va": "center", "fontsize": 12}
         ax.annotate("*", (table["mean"].iloc[y], y), (0, 7), **place)
     if is_clear:
         ax.axvline(0, color=BLACK, lw=1, zorder=1)
-    unit = f"difference in {words(metric)}    (* the interval excludes 0)"
+    unit = f"difference in {spelled(metric)}    (* the interval excludes 0)"
     return finish(ax, unit, "", not table.empty)
 
 

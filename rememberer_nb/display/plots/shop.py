@@ -20,8 +20,8 @@ from rememberer_nb.display.plots.base import (
     as_table,
     finish,
     make_axes,
-    plain,
-    words,
+    plain_label,
+    spelled,
 )
 
 _PARTS = (("att", "attributes", BLUE), ("option", "options", ORANGE), ("price", "price", GREEN))
@@ -40,7 +40,7 @@ def reward_parts(
     >>> [text.get_text() for text in reward_parts({"a lamp": info}).texts]
     ['0.75']
     """
-    labels = [plain(name) for name in purchases]
+    labels = [plain_label(name) for name in purchases]
     places = range(len(labels))
     ax = make_axes(ax, height=1.2 + 0.45 * len(labels))
     left = np.zeros(len(labels))
@@ -84,7 +84,9 @@ def best_of_hits(table: Table, ax: Axes | None = None) -> Axes:
         spread = [middle - frame[f"{short}_low"], frame[f"{short}_high"] - middle]
         style = {"marker": MARKERS[i], "linestyle": DASHES[i], "capsize": 3}
         shift = (i - 0.5) * 0.06
-        ax.errorbar(places + shift, middle, spread, color=PALETTE[i], label=words(column), **style)
+        ax.errorbar(
+            places + shift, middle, spread, color=PALETTE[i], label=spelled(column), **style
+        )
     ax.set_xticks(places, [f"{n:g}" for n in frame["n_hits"]])
     ax.set_ylim(0, 1.05)
     return finish(ax, "first hits to choose from", "best purchase", not frame.empty, legend=True)
@@ -118,11 +120,11 @@ def pair_scores(pairs: Table, ax: Axes | None = None, *, score: str = "total") -
             boxprops={"facecolor": "#DDDDDD"},
         )
         ax.patches[0].set_facecolor(BLUE)
-        names = [f"{plain(name)} ({len(found)})" for name, found in values.items()]
+        names = [f"{plain_label(name)} ({len(found)})" for name, found in values.items()]
         ax.set_yticks(range(1, len(names) + 1), names)
         ax.set_xlim(left=0)
         ax.invert_yaxis()
-    return finish(ax, words(score), "", bool(values))
+    return finish(ax, spelled(score), "", bool(values))
 
 
 def lambda_shares(shares: Table, column: str, ax: Axes | None = None) -> Axes:
@@ -141,7 +143,7 @@ def lambda_shares(shares: Table, column: str, ax: Axes | None = None) -> Axes:
     for i, (name, rows) in enumerate(frame.groupby("similarity", sort=False)):
         style = {"marker": MARKERS[i % 7], "linestyle": DASHES[i % len(DASHES)]}
         colour = PALETTE[i % len(PALETTE)]
-        ax.plot(rows["task_weight"], rows[column], color=colour, label=words(name), **style)
+        ax.plot(rows["task_weight"], rows[column], color=colour, label=spelled(name), **style)
     ax.set_xlim(-0.03, 1.03)
     ax.set_ylim(0, 1.03)
     is_drawn = not frame.empty

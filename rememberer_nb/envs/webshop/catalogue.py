@@ -102,7 +102,7 @@ class AttributeTable(Protocol):
         """The product's object in the attributes file, None if it has none."""
 
 
-def read_json(path: str | Path) -> Any:
+def read_shop_json(path: str | Path) -> Any:
     """The content of a JSON file, gzipped or not; `CatalogueError` if it is missing or damaged.
 
     The published files hold more than is read of them, so what nobody reads may be odd.
@@ -186,7 +186,7 @@ def _product(row: _Row, mined: AttributeTable, attributes_path: Path) -> Product
 
 
 def _by_asin(path: Path, *types: type) -> dict[str, Any]:
-    content = read_json(path)
+    content = read_shop_json(path)
     if not isinstance(content, dict):
         raise CatalogueError("should be an object by asin", path=path)
     for asin, value in content.items():
@@ -213,7 +213,7 @@ def load_products(items: str | Path, attributes: str | Path) -> tuple[Product, .
         A file is missing, damaged, lacks a field, or holds a negative price; it names the product.
     """
     items, attributes = Path(items), Path(attributes)
-    rows = read_json(items)
+    rows = read_shop_json(items)
     if not isinstance(rows, list):
         raise CatalogueError("should be a list of products", path=items)
     products = tuple(read_products(rows, items, _by_asin(attributes, dict), attributes))

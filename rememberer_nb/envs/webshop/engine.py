@@ -27,14 +27,14 @@ _FORMATTERS = {
 }
 
 
-class Outcome(NamedTuple):
+class StepOutcome(NamedTuple):
     """What a step brought: the reward, and whether it bought something."""
 
     reward: float = 0.0
     done: bool = False
 
 
-_NOTHING = Outcome()
+_NOTHING = StepOutcome()
 
 
 def parse_action(action: str) -> tuple[str, str] | None:
@@ -87,7 +87,7 @@ class Engine:
     >>> for action in ("search[Lamps]", "click[b1]", "click[small]", "click[buy now]"):
     ...     outcome = engine.step(action)
     >>> outcome
-    Outcome(reward=1.0, done=True)
+    StepOutcome(reward=1.0, done=True)
     """
 
     def __init__(self, shop: Shop, *, is_simplified: bool = False):
@@ -103,7 +103,7 @@ class Engine:
         self.reward_info = None
         self._enter(_State())
 
-    def step(self, action: str) -> Outcome:
+    def step(self, action: str) -> StepOutcome:
         """Carry out one action; anything that cannot be done changes nothing."""
         parsed = parse_action(action)
         if parsed is None:
@@ -195,7 +195,7 @@ class Engine:
         hits = self.shop.find(keywords)
         self._enter(_State("results", keywords, hits, visited=self._state.visited))
 
-    def _click(self, label: str) -> Outcome:
+    def _click(self, label: str) -> StepOutcome:
         state = self._state
         if label == pages.BUY_NOW.lower():
             return self._buy()
@@ -238,7 +238,7 @@ class Engine:
         name = next(name for name, values in groups if value in values)
         self._state.options[name] = value
 
-    def _buy(self) -> Outcome:
+    def _buy(self) -> StepOutcome:
         state = self._state
         assert state.product is not None
         price = self.shop.prices[state.product.asin]
@@ -247,4 +247,4 @@ class Engine:
         )
         state.kind = "done"
         self._changed()
-        return Outcome(state.reward, True)
+        return StepOutcome(state.reward, True)

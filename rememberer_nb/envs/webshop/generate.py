@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from rememberer_nb.envs.webshop.catalogue import read_json
+from rememberer_nb.envs.webshop.catalogue import read_shop_json
 
 FILES = {
     "items": "items_shuffle.json",
@@ -60,14 +60,14 @@ class _Templates:
 
 
 def _templates(files: dict[str, Path]) -> _Templates:
-    rows = read_json(files["items"])
+    rows = read_shop_json(files["items"])
     sentences = [s for row in rows for s in (*row["small_description"], row["full_description"])]
     counts = Counter(word for text in sentences for word in text.lower().split())
     counts.update(word for row in rows for word in row["name"].split())
     return _Templates(
         rows,
-        read_json(files["attributes"]),
-        read_json(files["instructions"]),
+        read_shop_json(files["attributes"]),
+        read_shop_json(files["instructions"]),
         [sentence for sentence in sentences if sentence],
         [word for word, _ in counts.most_common()],
     )
@@ -228,7 +228,7 @@ def generate_catalogue(
     >>> from rememberer_nb.envs.webshop.env import locate_files
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     made = generate_catalogue(folder, 20, locate_files(), seed=1)
-    ...     len(read_json(made["items"]))
+    ...     len(read_shop_json(made["items"]))
     20
     """
     paths = {

@@ -63,10 +63,10 @@ _WORD = re.compile(
 _ASCII_WORD = re.compile(r"(?:[a-zA-Z]+(?:[.:'](?=[a-zA-Z]))?|[0-9]+(?:[.,;'](?=[0-9]))?|_+)+")
 
 
-def split_words(text: str) -> list[str]:
+def split_terms(text: str) -> list[str]:
     """The words of a text, in order.
 
-    >>> split_words("women\u2019s t-shirts, 3.5mm & 1,000 mah usb_c rock'n'roll.")
+    >>> split_terms("women\u2019s t-shirts, 3.5mm & 1,000 mah usb_c rock'n'roll.")
     ['women\u2019s', 't', 'shirts', '3.5mm', '1,000', 'mah', 'usb_c', "rock'n'roll"]
     """
     if text.isascii():
@@ -92,7 +92,7 @@ def index_terms(text: str) -> list[str]:
     >>> index_terms("the women's running shoes with laces")
     ['women', 'run', 'shoe', 'lace']
     """
-    return [term for word in split_words(text) if (term := _term(word)) is not None]
+    return [term for word in split_terms(text) if (term := _term(word)) is not None]
 
 
 @functools.lru_cache(maxsize=65_536)

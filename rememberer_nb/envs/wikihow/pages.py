@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rememberer_nb.envs.wikihow.screens import Element, Page, Place, escape, lay_out
+from rememberer_nb.envs.wikihow.screens import Page, Place, ScreenElement, escape, lay_out
 from rememberer_nb.envs.wikihow.search import SearchIndex
 from rememberer_nb.envs.wikihow.site import Article, Site
 
@@ -18,29 +18,29 @@ _THIS_YEAR = 2024
 _EXCERPT = 150
 _MENU = Place("menu")
 
-_DRAWER = Element("button", "", 'alt="Open navigation drawer"', True, _MENU)
-_SEARCH = Element(
+_DRAWER = ScreenElement("button", "", 'alt="Open navigation drawer"', True, _MENU)
+_SEARCH = ScreenElement(
     "img", "", 'class="search button" alt="Search"', True, Place("search"), is_field=True
 )
 _TOP = (_DRAWER, _SEARCH)
-_OPTIONS = Element("img", "", 'alt="More options"', True)
+_OPTIONS = ScreenElement("img", "", 'alt="More options"', True)
 
 
-def _plain(text: str, tag: str = "div", height: int = 0, anchor: str = "") -> Element:
-    return Element(tag, text, height=height, anchor=anchor)
+def _plain(text: str, tag: str = "div", height: int = 0, anchor: str = "") -> ScreenElement:
+    return ScreenElement(tag, text, height=height, anchor=anchor)
 
 
-def _inert(text: str, tag: str = "p", attributes: str = "", height: int = 0) -> Element:
-    return Element(tag, text, attributes, True, height=height)
+def _inert(text: str, tag: str = "p", attributes: str = "", height: int = 0) -> ScreenElement:
+    return ScreenElement(tag, text, attributes, True, height=height)
 
 
-def _link(text: str, target: Place, tag: str = "p", height: int = 0) -> Element:
-    return Element(tag, text, "", True, target, height=height)
+def _link(text: str, target: Place, tag: str = "p", height: int = 0) -> ScreenElement:
+    return ScreenElement(tag, text, "", True, target, height=height)
 
 
-def _image(name: str, target: Place | None = None, height: int = 180) -> Element:
+def _image(name: str, target: Place | None = None, height: int = 180) -> ScreenElement:
     label = f'alt="{escape(name)}"'
-    return Element("img", "", label, target is not None, target, height=height)
+    return ScreenElement("img", "", label, target is not None, target, height=height)
 
 
 def _file_name(article: Article, step: int) -> str:
@@ -64,7 +64,7 @@ class PageBuilder:
         self.site = site
         self.index = SearchIndex(site.articles)
         self._built: dict[Place, Page] = {}
-        self._hit_elements: dict[int, tuple[Element, ...]] = {}
+        self._hit_elements: dict[int, tuple[ScreenElement, ...]] = {}
 
     def page(self, place: Place) -> Page:
         """The page at a place."""
@@ -78,7 +78,7 @@ class PageBuilder:
         return page
 
     def _start(self, place: Place) -> Page:
-        logo = Element("img", "", 'class="wikihow toolbar logo"')
+        logo = ScreenElement("img", "", 'class="wikihow toolbar logo"')
         web_view = _inert("", "div", 'class="webView"')
         return lay_out(place, (_DRAWER, logo, _SEARCH), (web_view,))
 
@@ -87,7 +87,7 @@ class PageBuilder:
 
     def _results(self, place: Place) -> Page:
         hits = self.index.find(str(place.key))
-        body: list[Element] = []
+        body: list[ScreenElement] = []
         for number in hits:
             if number not in self._hit_elements:
                 self._hit_elements[number] = tuple(self._hit(number))
@@ -95,7 +95,7 @@ class PageBuilder:
         none = [_plain(f"{self.site.name} has no article with these words.")]
         return lay_out(place, _field(f"{place.key} "), body or none, hits=frozenset(hits))
 
-    def _hit(self, number: int) -> Iterable[Element]:
+    def _hit(self, number: int) -> Iterable[ScreenElement]:
         # Titles and the row below take 90 pixels: seven hits to a screen, as on the real app.
         article, target = self.site.articles[number], Place("article", number)
         years = _THIS_YEAR - int(article.updated.rsplit(" ", 1)[-1])
@@ -120,7 +120,7 @@ class PageBuilder:
         body += self._foot(article)
         return lay_out(place, (*_TOP, _OPTIONS), body)
 
-    def _head(self, number: int, article: Article) -> Iterable[Element]:
+    def _head(self, number: int, article: Article) -> Iterable[ScreenElement]:
         """What stands above the text: trust, categories, title, authors, date, references."""
         parent = self.site.categories[article.topic].parent
         crumbs = [article.topic] if parent is None else [parent, article.topic]
@@ -145,7 +145,7 @@ class PageBuilder:
             yield _plain(" ", "p", 4)
             yield _inert(article.badge, "button", height=20)
 
-    def _steps(self, article: Article) -> Iterable[Element]:
+    def _steps(self, article: Article) -> Iterable[ScreenElement]:
         n_parts, step = len(article.parts), 0
         for i, part in enumerate(article.parts, start=1):
             yield _plain(f"Part {i} of {n_parts}: {part.title}")
@@ -155,13 +155,13 @@ class PageBuilder:
                 yield _plain(text)
                 yield _image(_file_name(article, step))
 
-    def _foot(self, article: Article) -> Iterable[Element]:
+    def _foot(self, article: Article) -> Iterable[ScreenElement]:
         yield _plain("About This Article")
         for author in article.authors:
             yield _link(self.site.authors[author].name, Place("author", author))
         yield _plain(f"This article has been read {article.views:,} times.")
 
-    def _card(self, number: int, tag: str) -> Iterable[Element]:
+    def _card(self, number: int, tag: str) -> Iterable[ScreenElement]:
         article, target = self.site.articles[number], Place("article", number)
         yield _image(_file_name(article, 1), target, 90)
         yield _link("How to", target, tag, 20)
@@ -188,7 +188,7 @@ class PageBuilder:
             article, target = self.site.articles[number], Place("article", number)
             for text in ("How to", article.short_title, f"{article.intro[:_EXCERPT]}..."):
                 body.append(_link(text, target, "div"))
-        header = Element("div", "", 'class="header container"')
+        header = ScreenElement("div", "", 'class="header container"')
         return lay_out(place, _TOP, body, later_header=(*_TOP, header))
 
     def _category(self, place: Place) -> Page:
@@ -216,7 +216,7 @@ class PageBuilder:
             body += self._card(article, "p")
         return lay_out(place, (*_TOP, *top), body, later_header=(*_TOP, header))
 
-    def _category_intro(self, name: str, written: Sequence[int]) -> Iterable[Element]:
+    def _category_intro(self, name: str, written: Sequence[int]) -> Iterable[ScreenElement]:
         yield _inert("", "div", height=4)
         yield _inert(name, "div")
         yield _inert(f"Everything that {self.site.name} knows about {name}. Begin with ")
@@ -241,27 +241,27 @@ class PageBuilder:
         return lay_out(place, (*_TOP, *bar), body)
 
 
-def _bars(*classes: str) -> tuple[Element, ...]:
+def _bars(*classes: str) -> tuple[ScreenElement, ...]:
     return tuple(_inert("", "div", f'class="{name}"') for name in classes)
 
 
-def _banner(name: str) -> tuple[Element, ...]:
+def _banner(name: str) -> tuple[ScreenElement, ...]:
     kind = "category banner"
     return (
         _inert(name, "div", f'class="{kind} title"'),
-        Element("input", "", f'class="{kind} search input" type="text"', True, is_field=True),
+        ScreenElement("input", "", f'class="{kind} search input" type="text"', True, is_field=True),
         _inert("", "button", f'class="{kind} submit"'),
     )
 
 
-def _field(value: str) -> tuple[Element, ...]:
+def _field(value: str) -> tuple[ScreenElement, ...]:
     """The header of a search: menu, field with its value, and the cross that clears it."""
     attributes = f'class="search src text" value="{escape(value)}" type="text"'
     cross = 'class="search close btn" alt="Clear query"'
     return (
         _DRAWER,
-        Element("input", "", attributes, True, is_field=True),
-        Element("img", "", cross, True, Place("search")),
+        ScreenElement("input", "", attributes, True, is_field=True),
+        ScreenElement("img", "", cross, True, Place("search")),
     )
 
 

@@ -36,7 +36,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Element:
+class ScreenElement:
     """A line of a screen.
 
     Parameters
@@ -68,7 +68,7 @@ class Element:
     def line(self, number: int) -> str:
         """The element as HTML.
 
-        >>> Element("p", "<", is_clickable=True).line(5)
+        >>> ScreenElement("p", "<", is_clickable=True).line(5)
         '<p id="5" clickable="true">&lt;</p>'
         """
         flag = "true" if self.is_clickable else "false"
@@ -77,7 +77,7 @@ class Element:
         return head if self.tag in _VOID_TAGS else f"{head}{escape(self.text)}</{self.tag}>"
 
 
-STATUS_BAR = Element("div", attributes='class="statusBarBackground"')
+STATUS_BAR = ScreenElement("div", attributes='class="statusBarBackground"')
 
 
 def escape(text: str) -> str:
@@ -119,10 +119,10 @@ class Page:
 
 def lay_out(
     place: Place,
-    header: Sequence[Element],
-    body: Sequence[Element],
+    header: Sequence[ScreenElement],
+    body: Sequence[ScreenElement],
     *,
-    later_header: Sequence[Element] | None = None,
+    later_header: Sequence[ScreenElement] | None = None,
     hits: frozenset[int] = frozenset(),
 ) -> Page:
     """Cut a page into viewports; `later_header` stands on all but the first."""
@@ -135,14 +135,14 @@ def lay_out(
     return Page(place, tuple(screens), hits)
 
 
-def _cut(body: Sequence[Element]) -> list[Sequence[Element]]:
+def _cut(body: Sequence[ScreenElement]) -> list[Sequence[ScreenElement]]:
     """The body in viewports.
 
-    >>> tall = [Element("p", str(i), height=300) for i in range(5)]
+    >>> tall = [ScreenElement("p", str(i), height=300) for i in range(5)]
     >>> [[element.text for element in view] for view in _cut(tall)]
     [['0', '1', '2'], ['2', '3', '4']]
     """
-    views: list[Sequence[Element]] = []
+    views: list[Sequence[ScreenElement]] = []
     start = 0
     while True:
         end, used = start, 0
@@ -156,7 +156,7 @@ def _cut(body: Sequence[Element]) -> list[Sequence[Element]]:
         start = end - 1 if used > VIEW_HEIGHT and end - start > 1 else end
 
 
-def _screen(elements: Sequence[Element], scrolls: tuple[str, ...]) -> Screen:
+def _screen(elements: Sequence[ScreenElement], scrolls: tuple[str, ...]) -> Screen:
     clickable = [(i, element) for i, element in enumerate(elements) if element.is_clickable]
     fields = [i for i, element in enumerate(elements) if element.is_field]
     return Screen(

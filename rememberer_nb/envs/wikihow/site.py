@@ -37,7 +37,7 @@ class Author:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ArticlePart:
     """A part of an article and its steps."""
 
     title: str
@@ -55,7 +55,7 @@ class Article:
     views: int
     badge: str
     intro: str
-    parts: tuple[Part, ...]
+    parts: tuple[ArticlePart, ...]
     tips: tuple[str, ...]
     warnings: tuple[str, ...]
     related: tuple[int, ...]
@@ -229,7 +229,7 @@ class _Reader:
             badge=self.text(row, "badge", kind, i),
             intro=self.text(row, "intro", kind, i),
             parts=tuple(
-                Part(self.text(part, "title", kind, i), self.texts(part, "steps", kind, i))
+                ArticlePart(self.text(part, "title", kind, i), self.texts(part, "steps", kind, i))
                 for _, part in self.rows(row, "parts")
             ),
             tips=self.texts(row, "tips", kind, i),

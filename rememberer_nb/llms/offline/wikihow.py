@@ -13,7 +13,7 @@ from rememberer_nb.llms.offline.beliefs import Look, PageReading
 from rememberer_nb.llms.offline.parse import Section
 from rememberer_nb.llms.offline.wikihow_tables import TABLES
 from rememberer_nb.llms.offline.wish import fold
-from rememberer_nb.llms.offline.words import FILLER, share, stem, stems, words
+from rememberer_nb.llms.offline.words import FILLER, share, stems, word_stem, words
 
 _ELEMENT = re.compile(r"<(\w+)\b([^>]*)>([^<]*)")
 _ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')
@@ -42,7 +42,7 @@ def _instruction(text: str) -> _Instruction:
     quoted = [found.strip() for found in _QUOTED.findall(text)]
     queries = (" ".join(telling), *quoted, " ".join(said))
     return _Instruction(
-        tuple(dict.fromkeys(stem(word) for word in telling)),
+        tuple(dict.fromkeys(word_stem(word) for word in telling)),
         frozenset(words(title) for title in quoted),
         float("search" in said[:4]),
         tuple(dict.fromkeys(query for query in queries if query)),
@@ -125,7 +125,7 @@ class HowToBeliefs:
         if found is None:
             return reading.looks.get("".join(action.split()).lower())
         wanted = _instruction(latest_instruction(section))
-        said = tuple(stem(word) for word in words(found[2]))
+        said = tuple(word_stem(word) for word in words(found[2]))
         coverage = share(wanted.content, frozenset(said))
         filler = 1.0 - share(said, frozenset(wanted.content))
         _, typed, asked = reading.features

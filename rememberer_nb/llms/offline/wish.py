@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rememberer_nb.llms.offline.beliefs import Look
-from rememberer_nb.llms.offline.words import FILLER, money, share, split_limit, stem, words
+from rememberer_nb.llms.offline.words import FILLER, money, share, split_limit, word_stem, words
 
 # Where a wish turns from the thing itself to what it should be like: "a dress | in black". On the
 # 400 development tasks of the shop, both words of the core stand in the wanted product's name or
@@ -53,9 +53,9 @@ def read_wish(task: str) -> Wish:
         " ".join(telling[:3]),
         " ".join(head[-2:]),
     )
-    stemmed = tuple(stem(word) for word in head)
+    stemmed = tuple(word_stem(word) for word in head)
     return Wish(
-        content=tuple(dict.fromkeys(stem(word) for word in telling)),
+        content=tuple(dict.fromkeys(word_stem(word) for word in telling)),
         head=stemmed,
         core=stemmed[-2:],
         plain=frozenset(words(rest)),
@@ -94,7 +94,7 @@ def look_at_query(query: str, wish: Wish, last_actions: Sequence[str] = ()) -> L
     >>> look_at_query("desk lamp", read_wish("a red desk lamp")).attributes[:2]
     (0.6666666666666666, 0.0)
     """
-    said = [stem(word) for word in words(query)]
+    said = [word_stem(word) for word in words(query)]
     known = frozenset(said)
     telling = frozenset(wish.content)
     action = f"search[{query}]".lower()

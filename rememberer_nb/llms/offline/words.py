@@ -46,13 +46,13 @@ def stems(text: str) -> frozenset[str]:
     >>> sorted(stems("Dresses and berries"))
     ['and', 'berry', 'dress']
     """
-    return frozenset(stem(word) for word in words(text))
+    return frozenset(word_stem(word) for word in words(text))
 
 
-def stem(word: str) -> str:
+def word_stem(word: str) -> str:
     """A word without the ending of a plural.
 
-    >>> [stem(word) for word in ("lamps", "boxes", "glass", "us", "shoes")]
+    >>> [word_stem(word) for word in ("lamps", "boxes", "glass", "us", "shoes")]
     ['lamp', 'box', 'glass', 'us', 'shoe']
     """
     if len(word) > 4 and word.endswith("ies"):

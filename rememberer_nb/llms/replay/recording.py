@@ -124,7 +124,7 @@ def read_recording(path: Path) -> Recording:
     ------
     DataError : no such file, or it is no recording; names file and line.
     """
-    content = read_bytes(path)
+    content = read_recorded_bytes(path)
     whole, newline, _ = content.rpartition(b"\n")
     lines = whole.split(b"\n")
     head = _parse(lines[0], path, 1)
@@ -139,7 +139,7 @@ def read_recording(path: Path) -> Recording:
     return recording
 
 
-def read_bytes(path: Path) -> bytes:
+def read_recorded_bytes(path: Path) -> bytes:
     """The content of a recording's file.
 
     Raises

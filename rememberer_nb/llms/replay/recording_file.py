@@ -19,7 +19,7 @@ from rememberer_nb.llms.replay.recording import (
     Recording,
     call_line,
     header_line,
-    read_bytes,
+    read_recorded_bytes,
     read_recording,
 )
 from rememberer_nb.system.locks import WriterLock
@@ -110,7 +110,7 @@ class RecordingFile:
         try:
             if not self.path.exists():
                 self.path.touch()
-            content = read_bytes(self.path)
+            content = read_recorded_bytes(self.path)
             if len(content) < len(header) and header.encode().startswith(content):
                 # New, or its writer came to its end within the first line.
                 os.truncate(self.real, 0)

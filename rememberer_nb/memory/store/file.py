@@ -73,7 +73,7 @@ class StoreFile:
 
     def identity(self) -> bytes | None:
         """What the file is known by, None if it says nothing of it."""
-        with closing(connect(self.real, "mode=ro")) as db:
+        with closing(open_sqlite(self.real, "mode=ro")) as db:
             return _identity_or_none(db)
 
     def exists(self) -> bool:
@@ -128,9 +128,9 @@ class StoreFile:
         self._stat = self.real.stat()
         is_fixed = not self.is_writable and not self.has_log
         if self.is_writable:
-            db = connect(self.real)
+            db = open_sqlite(self.real)
         else:
-            db = connect(self.real, "immutable=1" if is_fixed else "mode=ro")
+            db = open_sqlite(self.real, "immutable=1" if is_fixed else "mode=ro")
         with closed_on_failure(db):
             self.check_head(db)
         return db, is_fixed
@@ -139,7 +139,7 @@ class StoreFile:
         """A connection in WAL mode, to the file that is there now."""
         self._check_log()
         self._stat = self.real.stat()
-        db = connect(self.real)
+        db = open_sqlite(self.real)
         with closed_on_failure(db):
             self.check_head(db)
             db.execute("PRAGMA journal_mode = WAL")
@@ -150,7 +150,7 @@ class StoreFile:
         beside = self.real.with_name(f".{self.real.name}.new")
         try:
             _remove(beside)
-            with closing(connect(beside)) as db:
+            with closing(open_sqlite(beside)) as db:
                 fill(db)
             if self.exists():
                 raise self.error("was made by another process meanwhile; nothing was written")
@@ -192,7 +192,7 @@ class StoreFile:
         """A connection that leaves file and folder as they are, if that can be had."""
         while not self.has_log:
             before = self.real.stat()
-            db = connect(self.real, "immutable=1")
+            db = open_sqlite(self.real, "immutable=1")
             try:
                 pragma(db, "user_version")
                 return db
@@ -202,7 +202,7 @@ class StoreFile:
                 if before.st_mtime_ns == after.st_mtime_ns and not self.has_log:
                     raise
                 # A writer has begun to move its log into the file, or has just done so.
-        return connect(self.real, "mode=ro")
+        return open_sqlite(self.real, "mode=ro")
 
     def _check_log(self) -> None:
         """Refuse a log that was left by another file of the same name.
@@ -213,9 +213,9 @@ class StoreFile:
         """
         if not self.has_log:
             return
-        with closing(connect(self.real, "mode=ro")) as db:
+        with closing(open_sqlite(self.real, "mode=ro")) as db:
             with_log = _identity_or_none(db)
-        with closing(connect(self.real, "immutable=1")) as db:
+        with closing(open_sqlite(self.real, "immutable=1")) as db:
             without = _identity_or_none(db)
         if without not in (None, with_log):
             raise self.error(
@@ -225,7 +225,7 @@ class StoreFile:
             )
 
 
-def connect(path: str | Path, options: str = "") -> sqlite3.Connection:
+def open_sqlite(path: str | Path, options: str = "") -> sqlite3.Connection:
     """To a file, or to a database in RAM (":memory:").
 
     Transactions are begun and ended by the caller, never by the module on its own account.

@@ -26,7 +26,7 @@ from rememberer_nb.memory.store.file import (
     StoreFile,
     abandon,
     closed_on_failure,
-    connect,
+    open_sqlite,
     pragma,
     transaction,
 )
@@ -220,7 +220,7 @@ class Store(StoredRows):
         version = pragma(db, "user_version")
         if version < FORMAT_VERSION:
             with closing(db):
-                copy = connect(":memory:")
+                copy = open_sqlite(":memory:")
                 db.backup(copy)
             with self._decoding():
                 migrate(copy, version, is_kept=False)
@@ -306,6 +306,6 @@ _REPLACED = (
 
 
 def _in_ram() -> sqlite3.Connection:
-    db = connect(":memory:")
+    db = open_sqlite(":memory:")
     db.executescript(SCHEMA)
     return db

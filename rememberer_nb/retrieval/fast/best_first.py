@@ -26,7 +26,9 @@ class Scored(NamedTuple):
     observation_similarity: float
 
 
-def weighted(task_weight: float, by_task: np.ndarray, by_observation: np.ndarray) -> np.ndarray:
+def weighted_similarity(
+    task_weight: float, by_task: np.ndarray, by_observation: np.ndarray
+) -> np.ndarray:
     """total = λ · f_g + (1 − λ) · f_o (paper, section 3.3)."""
     total: np.ndarray = task_weight * by_task + (1 - task_weight) * by_observation
     return total
@@ -120,7 +122,7 @@ def best_first_pruned(
         floor = np.partition(ceiling, -n_scored)[-n_scored] if n_scored < len(slots) else -np.inf
         rows = np.flatnonzero((ceiling >= floor) & (ceiling < above))
         by_observation[rows] = probe.scores(slots[rows])
-        total[rows] = weighted(task_weight, by_task[rows], by_observation[rows])
+        total[rows] = weighted_similarity(task_weight, by_task[rows], by_observation[rows])
         waiting = np.concatenate([waiting, rows])
         # What has not been scored stays below the floor, so these come before all of it.
         is_sure = total[waiting] >= floor

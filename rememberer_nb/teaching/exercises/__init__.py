@@ -54,10 +54,10 @@ def _find(name: str) -> Check:
     return checks[name]
 
 
-def is_number(answer: Any) -> bool:
+def is_real_number(answer: Any) -> bool:
     """Whether an answer is a number that can be compared (a numpy one too, a flag not).
 
-    >>> is_number(0.5), is_number("0.5"), is_number(True)
+    >>> is_real_number(0.5), is_real_number("0.5"), is_real_number(True)
     (True, False, False)
     """
     return hasattr(answer, "__float__") and not isinstance(answer, bool)
@@ -69,4 +69,4 @@ def is_close(answer: Any, wanted: float, tolerance: float = 1e-6) -> bool:
     >>> is_close(0.3333333, 1 / 3), is_close("a third", 1 / 3)
     (True, False)
     """
-    return is_number(answer) and abs(float(answer) - wanted) <= tolerance
+    return is_real_number(answer) and abs(float(answer) - wanted) <= tolerance

@@ -8,7 +8,7 @@ from rememberer_nb.config import CapacityConfig
 from rememberer_nb.elements import Transition
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.rlem import learn_episode
-from rememberer_nb.teaching.exercises import is_close, is_number
+from rememberer_nb.teaching.exercises import is_close, is_real_number
 
 # Targets in the order in which they come, and the (q, visits) that they leave.
 _TARGETS = (
@@ -53,7 +53,7 @@ def _contrast(answer: Any) -> str | None:
     if not callable(answer):
         return "a function of a frame (memory.to_frame()) that returns a number of records"
     found = answer(contrast_memory().to_frame())
-    if not is_number(found):
+    if not is_real_number(found):
         return f"a number is expected, not {found!r}"
     return {
         2: None,

@@ -12,7 +12,7 @@ from rememberer_nb.envs import get_profile
 from rememberer_nb.errors import ReplyError
 from rememberer_nb.prompting.exemplars import build_exemplar
 from rememberer_nb.prompting.replies import parse_reply
-from rememberer_nb.teaching.exercises import is_close, is_number
+from rememberer_nb.teaching.exercises import is_close, is_real_number
 
 # One case per branch of the rule; each with the hint for an answer that fails it.
 _CASES: tuple[tuple[dict[str, float], str], ...] = (
@@ -55,7 +55,7 @@ def choose(answer: Any) -> str | None:
 
 def belief(answer: Any) -> str | None:
     """04.2: prior 0.5, c = 0.2; surprises 0.9 - 0.6 (counts 0.4) and 0.1 - 0.4 (counts 0.1)."""
-    if not is_number(answer):
+    if not is_real_number(answer):
         return "a number is asked for"
     if is_close(answer, 0.5 + (0.4 * 0.3 - 0.1 * 0.3) / 0.5, 1e-3):
         return "the prior counts too, like a fifth of an observation"

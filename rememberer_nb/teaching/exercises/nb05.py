@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from rememberer_nb.rlem import n_step_return, plan_targets
-from rememberer_nb.teaching.exercises import is_close, is_number
+from rememberer_nb.teaching.exercises import is_close, is_real_number
 
 
 class _Case(NamedTuple):
@@ -31,7 +31,7 @@ _CASES = (
 
 def first_target(answer: Any) -> str | None:
     """05.1: rewards 0, 0.2, 0, 0, 1, γ = 0.5, n = 3, max Q(o_3) = 0.8: the first target."""
-    if not is_number(answer):
+    if not is_real_number(answer):
         return "a number is asked for"
     if is_close(answer, 0.1):
         return "that is the n-step return; o_3 has a value, too"

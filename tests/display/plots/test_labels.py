@@ -14,7 +14,7 @@ from matplotlib.text import Text
 
 from rememberer_nb.display import plots
 from rememberer_nb.display.plots import logs, shop
-from rememberer_nb.display.plots.base import plain, short, words
+from rememberer_nb.display.plots.base import plain_label, short, spelled
 from rememberer_nb.display.plots.capacity import capacity_curve
 from rememberer_nb.elements import ActionValue, Hit, Record, Update
 from tests.system.test_printable import unfit
@@ -78,6 +78,6 @@ def test_any_name_can_be_drawn(name: str) -> None:
 
 
 def test_ordinary_names_stay_as_they_are() -> None:
-    assert words("llm_only") == "llm only"
-    assert plain("λ = 0.5: ½") == "λ = 0.5: ½"
+    assert spelled("llm_only") == "llm only"
+    assert plain_label("λ = 0.5: ½") == "λ = 0.5: ½"
     assert short("x" * 40) == "x" * 33 + "…"

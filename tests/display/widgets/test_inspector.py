@@ -31,7 +31,7 @@ from rememberer_nb.elements import (
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.system.plain import to_data
-from rememberer_nb.system.templates import number
+from rememberer_nb.system.templates import as_number
 from tests.display.widgets.sample import NASTY, sample, skipping_sample
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -169,10 +169,13 @@ def test_retrieved_records_with_similarities_values_and_advice(episode: Episode)
     for hit, place in ((first, 2), (second, 1)):
         card = f"{hit.rank + 1}. record {hit.record.record_id} example {place} in the prompt"
         assert card in text
-        assert f"the same task total {number(hit.total)} task {number(hit.task_similarity)}" in text
+        assert (
+            f"the same task total {as_number(hit.total)} task {as_number(hit.task_similarity)}"
+            in text
+        )
     best = first.record.best
     assert best is not None
-    assert f"{best.action} {number(best.q_value)} ×{best.n_visits} ▲ encouraged" in text
+    assert f"{best.action} {as_number(best.q_value)} ×{best.n_visits} ▲ encouraged" in text
 
 
 def test_synthetic_advice_is_not_tried(episode: Episode) -> None:

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rememberer_nb.envs.webshop.catalogue import Product
-from rememberer_nb.envs.webshop.engine import FORMATS, Engine, Outcome, parse_action
+from rememberer_nb.envs.webshop.engine import FORMATS, Engine, StepOutcome, parse_action
 from rememberer_nb.envs.webshop.goals import Goal
 from rememberer_nb.envs.webshop.shop import Shop
 
-NOTHING = Outcome(0.0, False)
+NOTHING = StepOutcome(0.0, False)
 
 
-def walk(engine: Engine, *actions: str) -> Outcome:
+def walk(engine: Engine, *actions: str) -> StepOutcome:
     """Takes the actions; the outcome of the last."""
     outcome = NOTHING
     for action in actions:
@@ -197,7 +197,7 @@ def test_webshop_simplified_shows_three_and_pages_by_ten() -> None:
 def test_webshop_buying(engine: Engine) -> None:
     """All fits: dimmable, small, 20 dollars under a limit of at least 40, the same lamp."""
     outcome = walk(engine, "search[lamp]", "click[b000000001]", "click[small]", "click[Buy Now] !")
-    assert outcome == Outcome(1.0, True)
+    assert outcome == StepOutcome(1.0, True)
     assert engine.reward_info is not None
     assert engine.reward_info["r_option"] == 1.0
     assert engine.clickables == ()

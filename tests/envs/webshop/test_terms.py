@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rememberer_nb.envs.webshop.terms import STOP_WORDS, index_terms, split_words
+from rememberer_nb.envs.webshop.terms import STOP_WORDS, index_terms, split_terms
 
 
 @pytest.mark.parametrize(
@@ -30,11 +30,11 @@ from rememberer_nb.envs.webshop.terms import STOP_WORDS, index_terms, split_word
     ],
 )
 def test_webshop_words(text: str, words: list[str]) -> None:
-    assert split_words(text) == words
+    assert split_terms(text) == words
 
 
 def test_webshop_words_stop_at_255_characters() -> None:
-    assert [len(word) for word in split_words("a" * 600)] == [255, 255, 90]
+    assert [len(word) for word in split_terms("a" * 600)] == [255, 255, 90]
 
 
 def test_webshop_stop_words_are_the_33_of_lucene() -> None:
@@ -55,11 +55,11 @@ def test_webshop_possessives_are_dropped(apostrophe: str) -> None:
 @given(st.text())
 def test_webshop_words_are_parts_of_the_text_in_order(text: str) -> None:
     place = 0
-    for word in split_words(text):
+    for word in split_terms(text):
         place = text.index(word, place) + len(word)
         assert any(character.isalnum() or ord(character) > 127 for character in word)
 
 
 @given(st.lists(st.from_regex(r"[a-z0-9]{1,8}", fullmatch=True)))
 def test_webshop_plain_words_stay_whole(words: list[str]) -> None:
-    assert split_words("-".join(words)) == words
+    assert split_terms("-".join(words)) == words

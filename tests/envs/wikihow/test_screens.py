@@ -12,9 +12,9 @@ from rememberer_nb.envs.wikihow.env import WikiHowEnv
 from rememberer_nb.envs.wikihow.screens import (
     STATUS_BAR,
     VIEW_HEIGHT,
-    Element,
     Page,
     Place,
+    ScreenElement,
     _cut,
     escape,
     lay_out,
@@ -116,16 +116,16 @@ def test_the_start_screen_is_the_published_one(conformance_dir: Path, env: WikiH
 @pytest.mark.parametrize(
     ("element", "line"),
     [
-        (Element("p", "a < b & c"), '<p id="7" clickable="false">a &lt; b &amp; c</p>'),
-        (Element("img", "", 'alt="x"', True), '<img alt="x" id="7" clickable="true">'),
+        (ScreenElement("p", "a < b & c"), '<p id="7" clickable="false">a &lt; b &amp; c</p>'),
+        (ScreenElement("img", "", 'alt="x"', True), '<img alt="x" id="7" clickable="true">'),
         (
-            Element("button", "Approved", "", True),
+            ScreenElement("button", "Approved", "", True),
             '<button id="7" clickable="true">Approved</button>',
         ),
         (STATUS_BAR, '<div class="statusBarBackground" id="7" clickable="false"></div>'),
     ],
 )
-def test_lines_by_hand(element: Element, line: str) -> None:
+def test_lines_by_hand(element: ScreenElement, line: str) -> None:
     assert element.line(7) == line
 
 
@@ -137,24 +137,24 @@ def test_escaped_values_stay_inside_their_quotes(env: WikiHowEnv) -> None:
 
 def test_heights_by_hand() -> None:
     # 45 characters to a line of 24 pixels, 8 pixels between elements.
-    assert Element("p", "x" * 45).pixels == 32
-    assert Element("p", "x" * 46).pixels == 56
-    assert Element("p").pixels == 32
-    assert Element("p", "x" * 99, height=5).pixels == 5
+    assert ScreenElement("p", "x" * 45).pixels == 32
+    assert ScreenElement("p", "x" * 46).pixels == 56
+    assert ScreenElement("p").pixels == 32
+    assert ScreenElement("p", "x" * 99, height=5).pixels == 5
 
 
 def test_what_the_edge_cuts_is_shown_twice_and_what_fits_exactly_is_not() -> None:
-    exact = [Element("p", str(i), height=VIEW_HEIGHT // 2) for i in range(4)]
+    exact = [ScreenElement("p", str(i), height=VIEW_HEIGHT // 2) for i in range(4)]
     assert [len(view) for view in _cut(exact)] == [2, 2]
-    tall = [Element("p", str(i), height=2 * VIEW_HEIGHT) for i in range(3)]
+    tall = [ScreenElement("p", str(i), height=2 * VIEW_HEIGHT) for i in range(3)]
     assert [[e.text for e in view] for view in _cut(tall)] == [["0"], ["1"], ["2"]]
     assert _cut([]) == [[]]
 
 
 def test_every_element_of_a_long_page_is_in_some_viewport() -> None:
-    body = [Element("p", f"line {i}", height=37) for i in range(200)]
-    header = (Element("div", "first"),)
-    page = lay_out(Place("about"), header, body, later_header=(Element("div", "later"),))
+    body = [ScreenElement("p", f"line {i}", height=37) for i in range(200)]
+    header = (ScreenElement("div", "first"),)
+    page = lay_out(Place("about"), header, body, later_header=(ScreenElement("div", "later"),))
     texts = [screen.text for screen in page.screens]
     assert all(any(f">line {i}<" in text for text in texts) for i in range(200))
     assert [">first<" in text for text in texts] == [True] + [False] * (len(texts) - 1)
@@ -162,7 +162,7 @@ def test_every_element_of_a_long_page_is_in_some_viewport() -> None:
 
 
 def test_anchors_are_found_and_missing_ones_are_at_the_top() -> None:
-    body = [Element("p", height=VIEW_HEIGHT)] * 3 + [Element("p", "here", anchor="x")]
+    body = [ScreenElement("p", height=VIEW_HEIGHT)] * 3 + [ScreenElement("p", "here", anchor="x")]
     page = lay_out(Place("about"), (), body)
     assert page.screen_of("x") == 3
     assert page.screen_of("y") == 0

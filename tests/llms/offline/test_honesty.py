@@ -373,6 +373,7 @@ def test_order_of_exemplars_changes_nothing_but_their_numbers(site: Site) -> Non
 
 ALLOWED = (
     "rememberer_nb.config",
+    "rememberer_nb.system.plain",
     "rememberer_nb.elements",
     "rememberer_nb.errors",
     "rememberer_nb.llms.offline",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rememberer_nb.envs import development_tasks, make_env
 from rememberer_nb.llms.offline.wish import fits_price, look_at_query, read_wish
-from rememberer_nb.llms.offline.words import split_limit, stem, stems, words
+from rememberer_nb.llms.offline.words import split_limit, stems, word_stem, words
 from tests.llms.pages import TASK
 
 
@@ -43,7 +43,7 @@ def test_hyphens_keep_sizes_apart() -> None:
     ],
 )
 def test_plain_plurals(word: str, expected: str) -> None:
-    assert stem(word) == expected
+    assert word_stem(word) == expected
 
 
 def test_a_wish_read_by_hand() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from rememberer_nb.cli import main
 from rememberer_nb.memory import ExperienceMemory
-from rememberer_nb.memory.check import check
+from rememberer_nb.memory.check import check_memory
 from rememberer_nb.memory.operations import dump
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
@@ -68,7 +68,7 @@ def test_a_reader_in_a_loop_beside_a_writer(tmp_path: Path) -> None:
     finally:
         writer.kill()
         writer.wait()
-    assert check(path)["problems"] == []
+    assert check_memory(path)["problems"] == []
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_a_full_disk(tmp_path: Path, small_disk: Path, capsys: pytest.CaptureFix
         problem = said.strip().splitlines()[-1]
         assert problem == f"rememberer-nb: {path}: cannot be written: database or disk is full"
         # Full as the disk is, the file is sound, and can be looked at.
-        assert check(path)["problems"] == []
+        assert check_memory(path)["problems"] == []
         with ExperienceMemory.open(path, read_only=True) as memory:
             assert memory.n_episodes >= n_episodes
             n_episodes = memory.n_episodes

@@ -17,7 +17,7 @@ from rememberer_nb.config import CapacityConfig, RetrievalConfig, RlemConfig
 from rememberer_nb.elements import Transition
 from rememberer_nb.errors import ConfigError, MemoryFileError
 from rememberer_nb.memory import ExperienceMemory
-from rememberer_nb.memory.check import check
+from rememberer_nb.memory.check import check_memory
 from rememberer_nb.memory.operations import dump
 from rememberer_nb.memory.outcome import Outcome
 from rememberer_nb.memory.store.format import FORMAT_VERSION
@@ -95,7 +95,7 @@ def test_two_readers_see_commits_while_another_process_writes(tmp_path: Path) ->
         assert hits(one) == hits(two)
     _, error = writer.communicate()
     assert (writer.returncode, error) == (0, "")
-    assert check(path)["problems"] == []
+    assert check_memory(path)["problems"] == []
 
 
 def test_a_reader_keeps_to_what_it_has_loaded(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_writer_that_comes_late_does_not_overwrite(tmp_path: Path) -> None:
         late.reload()
         assert list(dump(late)) == expected
         teach(late, 7)
-    assert check(path)["problems"] == []
+    assert check_memory(path)["problems"] == []
 
 
 def test_read_only_is_read_only(tmp_path: Path) -> None:
@@ -241,7 +241,7 @@ def test_format_1_is_read_as_it_is_and_migrated_by_the_first_commit(
     with ExperienceMemory.open(path) as memory:
         assert list(dump(memory)) == expected
     assert (version_of(path), digest(path)) == (1, before)
-    assert check(path)["problems"] == []
+    assert check_memory(path)["problems"] == []
     assert digest(path) == before
     with ExperienceMemory.open(path) as memory:
         teach(memory, 9)
@@ -250,7 +250,7 @@ def test_format_1_is_read_as_it_is_and_migrated_by_the_first_commit(
     with ExperienceMemory.open(path) as memory:
         assert list(dump(memory)) == after
         assert len(after) > len(expected)
-    assert check(path)["problems"] == []
+    assert check_memory(path)["problems"] == []
 
 
 def test_migrating_tells_what_was_used(tmp_path: Path) -> None:
@@ -283,14 +283,14 @@ def test_format_2_is_read_as_it_is_and_migrated_by_the_first_commit(tmp_path: Pa
         expected = [line for line in dump(memory) if not line.startswith('{"memory"')]
         uses = [memory.uses(record.record_id) for record in memory]
     before = digest(path)
-    assert check(path)["problems"] == []
+    assert check_memory(path)["problems"] == []
     with ExperienceMemory.open(path) as memory:
         assert [line for line in dump(memory) if not line.startswith('{"memory"')] == expected
         assert [memory.uses(record.record_id) for record in memory] == uses
         assert (version_of(path), digest(path)) == (2, before)
         memory.commit()
     assert version_of(path) == FORMAT_VERSION
-    assert check(path)["problems"] == []
+    assert check_memory(path)["problems"] == []
     with ExperienceMemory.open(path) as memory:
         assert [line for line in dump(memory) if not line.startswith('{"memory"')] == expected
 
@@ -313,14 +313,14 @@ def trained_format_3(folder: Path) -> tuple[Path, list[str], list]:
 def test_format_3_is_read_as_it_is_and_migrated_by_the_first_commit(tmp_path: Path) -> None:
     path, expected, uses = trained_format_3(tmp_path)
     before = digest(path)
-    assert check(path)["problems"] == []
+    assert check_memory(path)["problems"] == []
     with ExperienceMemory.open(path) as memory:
         assert list(dump(memory)) == expected
         assert (version_of(path), digest(path)) == (3, before)
         numbers = list(memory.outcomes())
         memory.commit()
         assert list(memory.outcomes()) == numbers
-    assert (version_of(path), check(path)["problems"]) == (FORMAT_VERSION, [])
+    assert (version_of(path), check_memory(path)["problems"]) == (FORMAT_VERSION, [])
     with ExperienceMemory.open(path) as memory:
         assert list(dump(memory)) == expected
         assert [memory.uses(i) for i in range(memory.next_record)] == uses
@@ -341,7 +341,7 @@ def test_an_episode_that_was_damaged_before_migrating_is_still_named(tmp_path: P
         assert memory.episode(1).episode_id == "rememberer/0/0/0/0"
         with pytest.raises(MemoryFileError, match=r"old\.sqlite: is damaged"):
             memory.episode(4)
-    problems = check(path)["problems"]
+    problems = check_memory(path)["problems"]
     assert problems[0] == "episode 'other' is not what was written (its checksum differs)"
     assert "is not what was written" in problems[1]
 
@@ -404,7 +404,7 @@ def test_a_full_disk_keeps_the_last_commit(tmp_path: Path) -> None:
         memory.commit()
     with ExperienceMemory.open(path) as memory:
         assert memory.find("g", "x" * 200_000) is not None
-    assert check(path)["problems"] == []
+    assert check_memory(path)["problems"] == []
 
 
 LIMITED = """
@@ -434,7 +434,7 @@ def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
     assert out.count("\n") == 1
     with ExperienceMemory.open(path) as memory:
         assert list(dump(memory)) == expected
-    assert check(path)["problems"] == []
+    assert check_memory(path)["problems"] == []
 
 
 def test_damage_past_the_start_is_one_error(tmp_path: Path) -> None:

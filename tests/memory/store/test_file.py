@@ -13,7 +13,7 @@ import pytest
 
 from rememberer_nb.errors import MemoryFileError
 from rememberer_nb.memory import ExperienceMemory
-from rememberer_nb.memory.check import check
+from rememberer_nb.memory.check import check_memory
 from rememberer_nb.memory.operations import dump
 from tests.memory.store.test_store import filled, teach
 
@@ -56,11 +56,11 @@ def test_killed_after_any_page_of_a_checkpoint(
         path = folder / "m.sqlite"
         path.write_bytes(after[: n_written * PAGE] + before[n_written * PAGE :])
         path.with_name("m.sqlite-wal").write_bytes(log)
-        assert check(path)["problems"] == [], n_written
+        assert check_memory(path)["problems"] == [], n_written
         assert lines_of(path) == expected
         with ExperienceMemory.open(path) as memory:
             teach(memory, 20)
-        assert check(path)["problems"] == []
+        assert check_memory(path)["problems"] == []
 
 
 def test_a_log_that_nobody_may_write(
@@ -106,7 +106,7 @@ def test_a_file_that_was_removed_is_not_written(tmp_path: Path) -> None:
         assert [r.observation for r in kept] == [r.observation for r in memory]
     memory.close()
     assert [p.name for p in tmp_path.iterdir()] == ["m.sqlite"]
-    assert check(path)["problems"] == []
+    assert check_memory(path)["problems"] == []
 
 
 @pytest.mark.parametrize("is_writer", [True, False])
@@ -131,7 +131,7 @@ def test_another_file_in_its_place_is_left_alone(tmp_path: Path, is_writer: bool
         teach(new, 6)
         expected = list(dump(new))
         memory.close()
-        assert check(path)["problems"] == []
+        assert check_memory(path)["problems"] == []
     assert lines_of(path) == expected
 
 
@@ -148,11 +148,11 @@ def test_the_log_of_another_file_is_refused(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(MemoryFileError, match=r"m\.sqlite-wal, belongs to another memory"):
             ExperienceMemory.open(path)
-    assert "belongs to another memory" in check(path)["problems"][0]
+    assert "belongs to another memory" in check_memory(path)["problems"][0]
     assert path.read_bytes() == before
     path.with_name("m.sqlite-wal").unlink()
     path.with_name("m.sqlite-shm").unlink(missing_ok=True)
-    assert check(path)["problems"] == []
+    assert check_memory(path)["problems"] == []
     with ExperienceMemory.open(path) as memory:
         assert memory.n_episodes == 5
 
@@ -171,7 +171,7 @@ def test_a_writer_whose_lock_file_is_deleted_stays_the_only_one(tmp_path: Path) 
             teach(one, 4)
         expected = list(dump(two))
     assert lines_of(path) == expected
-    assert check(path)["problems"] == []
+    assert check_memory(path)["problems"] == []
 
 
 def test_closed_is_closed(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_a_child_leaves_its_parents_file_alone(tmp_path: Path, is_writer: bool) 
         teach(memory, 3)
         expected = list(dump(memory))
     assert lines_of(path) == expected
-    assert check(path)["problems"] == []
+    assert check_memory(path)["problems"] == []
 
 
 # Links and names
@@ -292,7 +292,7 @@ def test_a_file_that_another_has_made_meanwhile(tmp_path: Path) -> None:
         assert lines_of(path) == before
         assert late.reload()
         teach(late, 2)
-    assert check(path)["problems"] == []
+    assert check_memory(path)["problems"] == []
 
 
 def test_a_copied_file_is_the_same_memory(tmp_path: Path) -> None:
@@ -303,7 +303,9 @@ def test_a_copied_file_is_the_same_memory(tmp_path: Path) -> None:
     with ExperienceMemory.open(path) as one, ExperienceMemory.open(tmp_path / "copy.sqlite") as two:
         teach(one, 3)
         teach(two, 4)
-    assert check(path)["problems"] == check(tmp_path / "copy.sqlite")["problems"] == []
+    assert (
+        check_memory(path)["problems"] == check_memory(tmp_path / "copy.sqlite")["problems"] == []
+    )
 
 
 # What the system says is not damage

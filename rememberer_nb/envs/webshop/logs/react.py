@@ -12,7 +12,7 @@ from typing import Any
 
 from rememberer_nb.elements import Decision, Episode, Reply, Step, Task
 from rememberer_nb.envs.webshop.logs.react_log import LoggedEpisode, LoggedStep, read_log
-from rememberer_nb.envs.webshop.logs.shop_pages import Page, available_actions
+from rememberer_nb.envs.webshop.logs.shop_pages import LoggedPage, logged_actions
 from rememberer_nb.envs.webshop.profile import WEBSHOP
 from rememberer_nb.errors import ConfigError, TranscriptError, shown
 
@@ -126,7 +126,7 @@ def summarise(episodes: Sequence[Episode]) -> dict[str, Any]:
 class _Follower:
     """Walks through one episode with the page that the shop shows at each moment."""
 
-    page: Page
+    page: LoggedPage
     path: Path
     where: str
     steps: list[Step] = field(default_factory=list)
@@ -155,9 +155,7 @@ class _Follower:
         return Step(
             index=len(self.steps),
             observation=observation,
-            available_actions=available_actions(observation)
-            if observation
-            else _BLANK_PAGE_ACTIONS,
+            available_actions=logged_actions(observation) if observation else _BLANK_PAGE_ACTIONS,
             page_type=WEBSHOP.page_type(observation),
             decision=Decision(
                 action=action,
@@ -191,7 +189,7 @@ class _Follower:
 
 
 def _to_episode(logged: LoggedEpisode, path: Path, attempt: int) -> Episode:
-    follower = _Follower(Page(_clean(logged.first_page)), path, logged.where)
+    follower = _Follower(LoggedPage(_clean(logged.first_page)), path, logged.where)
     for step in logged.steps:
         follower.follow(step)
     steps = follower.steps
@@ -225,11 +223,11 @@ def _clean(printed: str) -> str:
     return f"\n{page}" if page and text.startswith("\n") else page
 
 
-def _next_page(page: Page, answer: str) -> Page:
+def _next_page(page: LoggedPage, answer: str) -> LoggedPage:
     if answer in (_ACKNOWLEDGED, _REFUSED):
         return page
     clicked = _CLICKED.fullmatch(answer)
-    return page.click_option(clicked[1]) if clicked else Page(answer)
+    return page.click_option(clicked[1]) if clicked else LoggedPage(answer)
 
 
 def _normalise(raw: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rememberer_nb.elements import Episode
-from rememberer_nb.envs.webshop.catalogue import Product, read_json
+from rememberer_nb.envs.webshop.catalogue import Product, read_shop_json
 from rememberer_nb.envs.webshop.goals import NO_LIMIT, Goal
 from rememberer_nb.envs.webshop.reward import count_attributes, score_purchase
 from rememberer_nb.errors import TranscriptError, shown
@@ -116,7 +116,7 @@ def _read_table(attributes: AttributeSource | None) -> Mapping[str, Any]:
     if attributes is None:
         return {}
     path = None if isinstance(attributes, Mapping) else Path(attributes)
-    table = attributes if isinstance(attributes, Mapping) else read_json(attributes)
+    table = attributes if isinstance(attributes, Mapping) else read_shop_json(attributes)
     if not isinstance(table, Mapping):
         raise TranscriptError("the attribute file should hold an object by asin", path=path)
     return table

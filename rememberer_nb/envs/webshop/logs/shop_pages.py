@@ -54,15 +54,15 @@ def option_groups(page: str) -> tuple[OptionGroup, ...]:
     return tuple(group for group in groups if group is not None)
 
 
-def available_actions(page: str) -> tuple[str, ...]:
+def logged_actions(page: str) -> tuple[str, ...]:
     """What can be done on a page, in the order of the shop: buttons, product codes, options.
 
     Labels are in lower case, equal labels are listed once, and a page with a search field starts
     with the template "search[<keywords>]".
 
-    >>> available_actions("Webshop\\nInstruction:\\na lamp\\n[Search]")
+    >>> logged_actions("Webshop\\nInstruction:\\na lamp\\n[Search]")
     ('search[<keywords>]', 'click[search]')
-    >>> available_actions("[Back to Search]\\nPage 1 (Total results: 1)\\n[B01]\\nLamp\\n$5.0")
+    >>> logged_actions("[Back to Search]\\nPage 1 (Total results: 1)\\n[B01]\\nLamp\\n$5.0")
     ('click[back to search]', 'click[b01]')
     """
     lines = page.split("\n")
@@ -77,7 +77,7 @@ def available_actions(page: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class LoggedPage:
     """A page as last printed in full, and the options clicked on it since then.
 
     Parameters
@@ -89,7 +89,7 @@ class Page:
     text: str
     chosen: Mapping[str, str] = field(default_factory=dict)
 
-    def click_option(self, value: str) -> Page:
+    def click_option(self, value: str) -> LoggedPage:
         """The page after a click on an option, which replaces the earlier one of its group.
 
         Where several groups hold the value, the last takes it, as in the shop. A value that the
@@ -101,7 +101,7 @@ class Page:
             for group in option_groups(self.text)
             if wanted in (known.lower() for known in group.values)
         ]
-        return Page(self.text, {**self.chosen, holders[-1] if holders else value: value})
+        return LoggedPage(self.text, {**self.chosen, holders[-1] if holders else value: value})
 
     def show(self) -> str:
         """The page in the shop's simplified format.
@@ -109,7 +109,7 @@ class Page:
         "You have clicked" lines stand first, in reverse page order; clicked values stand in double
         brackets.
 
-        >>> page = Page("\\n[< Prev]\\nsize [s][m]\\nA lamp\\nPrice: $5.0\\n[Buy Now]")
+        >>> page = LoggedPage("\\n[< Prev]\\nsize [s][m]\\nA lamp\\nPrice: $5.0\\n[Buy Now]")
         >>> print(page.click_option("m").show())
         <BLANKLINE>
         You have clicked m.

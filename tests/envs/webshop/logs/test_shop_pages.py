@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from rememberer_nb.envs.webshop.logs.shop_pages import Page, available_actions, option_groups
+from rememberer_nb.envs.webshop.logs.shop_pages import LoggedPage, logged_actions, option_groups
 
 ITEM = """
 [Back to Search]\x20
@@ -31,13 +31,13 @@ BUTTONS = tuple(
 
 def test_item_page_lists_buttons_then_options_and_equal_labels_once():
     options = ("click[red]", "click[blue | green]", "click[b [two]]", "click[s]")
-    assert available_actions(ITEM) == BUTTONS + options
+    assert logged_actions(ITEM) == BUTTONS + options
 
 
 def test_brackets_in_a_title_are_no_options():
     page = ITEM.replace("color [red][blue | green][b [two]]\nsize [s][red]\n", "")
     assert option_groups(page) == ()
-    assert available_actions(page) == BUTTONS
+    assert logged_actions(page) == BUTTONS
 
 
 def test_result_page_lists_codes_visited_or_not_but_no_titles():
@@ -46,22 +46,22 @@ def test_result_page_lists_codes_visited_or_not_but_no_titles():
         "[B0AAAAAAA1]\n[2 pack] tea\n$3.0\n[[B0AAAAAAA2]]\n[refurbished]\n$4.0"
     )
     labels = ("back to search", "< prev", "next >", "b0aaaaaaa1", "b0aaaaaaa2")
-    assert available_actions(page) == tuple(f"click[{label}]" for label in labels)
+    assert logged_actions(page) == tuple(f"click[{label}]" for label in labels)
 
 
 def test_sub_page_offers_its_buttons_only():
     page = "\n[Back to Search]\n[< Prev]\nsize [s][m] run small\n[B0AAAAAAA1]\n"
-    assert available_actions(page) == BUTTONS[:2]
+    assert logged_actions(page) == BUTTONS[:2]
 
 
 @pytest.mark.parametrize("page", ["", "\n", "OK.", "Your score (min 0.0, max 1.0): 1.0"])
 def test_pages_without_brackets_offer_nothing(page):
-    assert available_actions(page) == ()
+    assert logged_actions(page) == ()
 
 
 def test_clicks_stand_first_in_reverse_page_order_whatever_their_own_order():
     for order in (("s", "blue | green"), ("blue | green", "s")):
-        page = Page(ITEM)
+        page = LoggedPage(ITEM)
         for value in order:
             page = page.click_option(value)
         shown = page.show().split("\n")
@@ -79,13 +79,13 @@ def test_clicks_stand_first_in_reverse_page_order_whatever_their_own_order():
 
 
 def test_another_value_of_the_group_replaces_the_first():
-    page = Page(ITEM).click_option("blue | green").click_option("b [two]")
+    page = LoggedPage(ITEM).click_option("blue | green").click_option("b [two]")
     assert page.show().split("\n")[1:3] == ["You have clicked b [two].", "[Back to Search] "]
     assert "color [red][blue | green][[b [two]]]" in page.show()
 
 
 def test_an_equal_label_belongs_to_the_last_group_and_shows_in_both():
-    page = Page(ITEM).click_option("red")
+    page = LoggedPage(ITEM).click_option("red")
     assert page.chosen == {"size": "red"}
     assert page.show().count("You have clicked red.") == 2
     assert "color [[red]]" in page.show() and "size [s][[red]]" in page.show()
@@ -93,13 +93,13 @@ def test_an_equal_label_belongs_to_the_last_group_and_shows_in_both():
 
 
 def test_clicks_change_no_action_and_the_same_click_changes_nothing():
-    once = Page(ITEM).click_option("s")
+    once = LoggedPage(ITEM).click_option("s")
     assert once.click_option("s").show() == once.show()
-    assert available_actions(once.show()) == available_actions(ITEM)
+    assert logged_actions(once.show()) == logged_actions(ITEM)
 
 
 def test_a_value_that_the_page_lacks_is_only_announced():
-    assert Page(ITEM).click_option("moss").show() == "\nYou have clicked moss." + ITEM
+    assert LoggedPage(ITEM).click_option("moss").show() == "\nYou have clicked moss." + ITEM
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_every_recorded_page_offers_the_recorded_actions(conformance_dir, name, 
         available = step["avail"]
         template = ["search[<keywords>]"] if available["has_search_bar"] else []
         expected = (*template, *(f"click[{label}]" for label in available["clickables"]))
-        assert available_actions(step["obs"]["text_rich"]) == expected
+        assert logged_actions(step["obs"]["text_rich"]) == expected
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_clicked_pages_are_the_recorded_ones(conformance_dir, name, at_least):
         if not chosen and "You have clicked" not in page:
             plain.setdefault(key, page)
         elif key in plain and all(v.isascii() and '"' not in v for v in chosen.values()):
-            carried = Page(plain[key])
+            carried = LoggedPage(plain[key])
             for value in chosen.values():
                 carried = carried.click_option(value)
             assert carried.show() == page
