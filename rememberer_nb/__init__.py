@@ -1,13 +1,14 @@
 """REMEMBERER: an LLM agent that learns by reinforcement learning on an external memory.
 
 The weights of the LLM stay fixed; what is learnt is kept in an experience memory and shown to the
-LLM as exemplars (arXiv 2306.07929, NeurIPS 2023). Data flows one way through the modules::
+LLM as exemplars (arXiv 2306.07929, NeurIPS 2023). Data enters at `envs`, goes down to `memory`, and
+comes back; so do imports::
 
-    envs -> memory (retrieval, eviction, store) -> exemplars -> prompts -> llms -> replies
-         -> agents -> rollout -> rlem -> memory
+    errors, system, elements, config -> envs -> retrieval, prompting -> llms -> agents
+         -> rlem -> memory -> loop        and what reads the loop: analysis -> experiments
+         -> display -> teaching, testing -> cli
 
-`assemble` builds the parts from names; `experiments`, `analysis`, `plots`, `widgets`, `suite` and
-`cli` read what the loop has recorded. Values are in `elements`, settings in `config`, errors in
+`loop.build` makes the parts from names. Values are in `elements`, settings in `config`, errors in
 `errors`.
 
 >>> import rememberer_nb as rnb

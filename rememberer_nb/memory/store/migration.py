@@ -1,4 +1,4 @@
-"""Older formats of the memory file, brought up to date; `store_format` lists them."""
+"""Older formats of the memory file, brought up to date; `store.format` lists them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """How fast a large memory answers, how fast it learns, and how much room it takes.
 
-The states are drawn from a seed (`bench_states`). Targets: at n = 500 at least 40 times faster than
+The states are drawn from a seed (`bench.states`). Targets: at n = 500 at least 40 times faster than
 `published`; at 100,000 at least 100 times faster than `sklearn` and twice as fast as `bm25s`; at
 1,000,000 a median below 4 ms, a 99th percentile below 15 ms and less than 4 GiB.
 """
