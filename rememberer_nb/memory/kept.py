@@ -6,8 +6,9 @@ Durability is all that is here; what a memory is, and what it can be asked, stan
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,7 @@ from typing import Any, Self
 from rememberer_nb.config import CapacityConfig, RetrievalConfig
 from rememberer_nb.elements import Episode, Record
 from rememberer_nb.errors import ConfigError, RemembererError
-from rememberer_nb.memory.held import no_collecting
+from rememberer_nb.memory.held import Unread, no_collecting
 from rememberer_nb.memory.savepoint import Savepoint
 from rememberer_nb.memory.store.format import StoredRecord
 from rememberer_nb.memory.store.head import HEAD_KEY, ORIGIN_KEY, RUN_KEY, Head
@@ -207,7 +208,45 @@ class KeptTable(RecordTable):
         self._run = self._run if run is None else dict(run)
         self._is_dirty = False
 
+    # Others' records
+
+    def adopt(self, records: Iterable[Record], *, log_start: int = 0) -> list[int]:
+        """Take records over as they are, values and visits included, under ids of their own.
+
+        `log_start` is where the log goes on, so that it follows the updates that the values tell
+        of. Raises `ConfigError` if a record is known or keeps another number of tables.
+        """
+        record_ids = []
+        for record in records:
+            if (record.task, record.observation) in self:
+                raise ConfigError(f"the memory holds record {record.record_id} already")
+            if any(len(value.tables) != self.n_tables for value in record.action_values):
+                raise ConfigError(f"record {record.record_id} must hold {self.n_tables} table(s)")
+            record_id = self.insert(record.task, record.observation, source=record.source)
+            self._put(dataclasses.replace(record, record_id=record_id))
+            record_ids.append(record_id)
+        self._next_update = self._log_start = max(self.n_updates, log_start)
+        return record_ids
+
     # Inside
+
+    def _take(self, records: Iterable[Record | Unread], states: Mapping[str, bytes]) -> None:
+        """Hold records all at once, in a table without any, and their similarities' states.
+
+        They are encoded, together, when the index is first used.
+        """
+        rows = []
+        for record in records:
+            rows.append((record.record_id, record.task, record.observation, record.n_visits))
+            self._ids[(record.task, record.observation)] = record.record_id
+            self._records.put(record)
+            self._changed[record.record_id] = None
+            if self._eviction is not None:
+                self._eviction.put(record)
+        self._is_dirty = True
+        self._late.take(rows, states)
+        if not self._is_late:
+            self._late.get()
 
     def _load(self, f_g: Similarity | None = None, f_o: Similarity | None = None) -> None:
         """Read the last commit, into the given similarities if this is the first time."""

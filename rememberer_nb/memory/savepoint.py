@@ -16,7 +16,7 @@ from rememberer_nb.memory.eviction import Neighbour
 from rememberer_nb.memory.held import Unread
 
 if TYPE_CHECKING:
-    from rememberer_nb.memory.table import RecordTable
+    from rememberer_nb.memory.kept import KeptTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class Savepoint:
 
     Examples
     --------
-    >>> from rememberer_nb.memory.table import RecordTable
-    >>> table = RecordTable()
+    >>> from rememberer_nb.memory import ExperienceMemory
+    >>> table = ExperienceMemory()
     >>> before = Savepoint.of(table)
     >>> _ = table.insert("g", "o")
     >>> before.restore(table)
@@ -47,7 +47,7 @@ class Savepoint:
     is_dirty: bool
 
     @classmethod
-    def of(cls, table: RecordTable) -> Savepoint:
+    def of(cls, table: KeptTable) -> Savepoint:
         """The table as it is now."""
         eviction = table._eviction
         return cls(
@@ -64,7 +64,7 @@ class Savepoint:
             is_dirty=table._is_dirty,
         )
 
-    def restore(self, table: RecordTable) -> None:
+    def restore(self, table: KeptTable) -> None:
         """Make the table what it was."""
         table._clear()
         table._next_record, table._next_update = self.next_record, self.next_update

@@ -17,7 +17,7 @@ from rememberer_nb.config import CapacityConfig, RetrievalConfig
 from rememberer_nb.elements import ActionValue, Hit, Record, Transition, Update, unique
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.memory.eviction import Eviction, make_eviction
-from rememberer_nb.memory.held import HeldRecords, Unread
+from rememberer_nb.memory.held import HeldRecords
 from rememberer_nb.retrieval import LateIndex, RecordIndex, Similarity, make_similarity
 
 if TYPE_CHECKING:
@@ -265,24 +265,6 @@ class RecordTable:
         self._changed.pop(record_id, None)
         self._removed.append(record_id)
 
-    def adopt(self, records: Iterable[Record], *, log_start: int = 0) -> list[int]:
-        """Take records over as they are, values and visits included, under ids of their own.
-
-        `log_start` is where the log goes on, so that it follows the updates that the values tell
-        of. Raises `ConfigError` if a record is known or keeps another number of tables.
-        """
-        record_ids = []
-        for record in records:
-            if (record.task, record.observation) in self:
-                raise ConfigError(f"the memory holds record {record.record_id} already")
-            if any(len(value.tables) != self.n_tables for value in record.action_values):
-                raise ConfigError(f"record {record.record_id} must hold {self.n_tables} table(s)")
-            record_id = self.insert(record.task, record.observation, source=record.source)
-            self._put(dataclasses.replace(record, record_id=record_id))
-            record_ids.append(record_id)
-        self._next_update = self._log_start = max(self.n_updates, log_start)
-        return record_ids
-
     def refresh(self) -> None:
         """Bring the similarities' corpus statistics up to date now."""
         self._is_dirty = True
@@ -328,24 +310,6 @@ class RecordTable:
         self._index.add(record.record_id, record.task, record.observation, record.n_visits)
         self._ids[(record.task, record.observation)] = record.record_id
         self._put(record)
-
-    def _take(self, records: Iterable[Record | Unread], states: Mapping[str, bytes]) -> None:
-        """Hold records all at once, in a table without any, and their similarities' states.
-
-        They are encoded, together, when the index is first used.
-        """
-        rows = []
-        for record in records:
-            rows.append((record.record_id, record.task, record.observation, record.n_visits))
-            self._ids[(record.task, record.observation)] = record.record_id
-            self._records.put(record)
-            self._changed[record.record_id] = None
-            if self._eviction is not None:
-                self._eviction.put(record)
-        self._is_dirty = True
-        self._late.take(rows, states)
-        if not self._is_late:
-            self._late.get()
 
     def _put(self, record: Record) -> None:
         self._is_dirty = True

@@ -50,7 +50,7 @@ def element_classes(screen: str) -> list[str]:
 
 
 class LcsProbe:
-    """A query against the screens as they were when it was made (`similarity.Probe`)."""
+    """A query against the screens as they were when it was made (`fast.protocols.Probe`)."""
 
     def __init__(self, query: str, numbers: np.ndarray, sequences: list[str], bounds: np.ndarray):
         self._query, self._numbers, self._sequences = query, numbers, sequences
