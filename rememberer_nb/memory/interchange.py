@@ -23,6 +23,7 @@ from typing import IO, Any
 from rememberer_nb.elements import ActionValue, Record
 from rememberer_nb.errors import ConfigError, DataError, shown
 from rememberer_nb.memory import ExperienceMemory
+from rememberer_nb.memory.pools import check_origins
 from rememberer_nb.system.checks import is_count, is_number
 from rememberer_nb.system.files import parse_json, read_json_lines, read_lines, replacing
 
@@ -109,6 +110,11 @@ def read_frame(path: str | Path) -> tuple[Record, ...]:
 def import_frame(path: str | Path, out: str | Path | None = None) -> ExperienceMemory:
     """A new memory of a file's values; its log goes on after the updates that they tell of."""
     records = read_frame(path)
+    for record in records:
+        try:
+            check_origins(record)
+        except DataError as error:
+            raise DataError(error.problem, path=path, field=error.field) from error
     values = [value for record in records for value in record.action_values]
     found = {len(value.tables) for value in values} or {1}
     if found not in ({1}, {2}):

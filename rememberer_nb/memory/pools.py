@@ -232,6 +232,18 @@ def _merge(action: str, known: Sequence[tuple[str, dict[str, Any]]]) -> ActionVa
     )
 
 
+def check_origins(record: Record) -> None:
+    """Make sure that what imports of pools have left with a record can be written out again.
+
+    Raises
+    ------
+    DataError : its metadata is not what an import leaves.
+    """
+    for name in record.metadata:
+        if name.startswith(ORIGIN):
+            _entries(record, name)
+
+
 def _origin(record: Record, source: str | None) -> str:
     names = [name for name in record.metadata if name.startswith(ORIGIN)]
     if source is not None:

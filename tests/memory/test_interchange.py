@@ -236,3 +236,15 @@ def test_a_file_is_replaced_whole_or_not_at_all(
         write_frame(path, [])
     assert path.read_text() == "mine"
     assert [p.name for p in tmp_path.iterdir()] == ["x.csv"]
+
+
+@pytest.mark.parametrize("held", [[{"content": 1}], "x", [{}], 7])
+def test_metadata_of_a_pool_that_was_edited_is_refused(tmp_path: Path, held: object) -> None:
+    """It could not be written out as a pool again."""
+    memory = ExperienceMemory()
+    memory.add_initial([Record(0, "g", "o", (), (), metadata={"pool:mine.yaml": held})])
+    path = tmp_path / "frame.jsonl"
+    write_frame(path, memory)
+    with pytest.raises(DataError, match=r"frame\.jsonl: metadata of record 0: .* an import leaves"):
+        import_frame(path, tmp_path / "new.sqlite")
+    assert not (tmp_path / "new.sqlite").exists()
