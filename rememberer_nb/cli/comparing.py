@@ -50,10 +50,10 @@ def compare_agents(args: argparse.Namespace) -> dict[str, Any]:
         write_comparison,
     )
 
-    configs = _chosen(args).configs
-    run = configs["run"]
+    chosen = _chosen(args)
+    configs, run = chosen.configs, chosen.configs["run"]
     if args.stand_in_sweep:
-        return _sweep_stand_in(args, run)
+        return _sweep_stand_in(args, chosen)
     comparison = comparison_of(Settings.of(configs), tuple(seed_range(run.seeds)))
     if args.out:
         numbers, text = run_comparison(args.out, comparison, n_jobs=args.jobs)
@@ -82,10 +82,19 @@ def _chosen(args: argparse.Namespace) -> Chosen:
     return chosen
 
 
-def _sweep_stand_in(args: argparse.Namespace, run: Any) -> dict[str, Any]:
+def _sweep_stand_in(args: argparse.Namespace, chosen: Chosen) -> dict[str, Any]:
     from rememberer_nb.experiments.stand_in import Sweep, sweep_report
 
-    n_seeds = len(seed_range(run.seeds))
+    run = chosen.configs["run"]
+    refuse(
+        chosen.given,
+        lambda name: name not in ("run.env", "run.seeds"),
+        "the sweep varies the stand-in's settings alone",
+    )
+    seeds = seed_range(run.seeds)
+    if seeds.start:
+        raise ConfigError(f"the sweep begins with seed 0, not {seeds.start}: give --n-seeds")
+    n_seeds = len(seeds)
     table, text = sweep_report(Sweep(run.env, n_seeds), n_jobs=args.jobs)
     save = {}
     if args.out:

@@ -156,3 +156,16 @@ def test_command(capsys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert main(call) == 0
     assert capsys.readouterr().out == (tmp_path / "stand_in.txt").read_text()
     assert main([*call, "--env", "moon"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        (["--set", "rlem.gamma=0.9"], "the sweep varies the stand-in's settings alone"),
+        (["--set", "run.llm=offline:able"], "the sweep varies the stand-in's settings alone"),
+        (["--set", "run.seeds=3:5"], "the sweep begins with seed 0, not 3"),
+    ],
+)
+def test_what_a_sweep_would_pass_over_is_refused(capsys, given: list[str], complaint: str) -> None:
+    assert main(["compare", "--stand-in-sweep", *given]) == 2
+    assert complaint in capsys.readouterr().err

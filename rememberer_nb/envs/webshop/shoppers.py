@@ -6,11 +6,11 @@ memory; `InformedShopper` reads the goal, which no agent may, and shows what the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rememberer_nb.config import RlemConfig
 from rememberer_nb.elements import Decision
+from rememberer_nb.envs.scripted import ScriptedAgent
 from rememberer_nb.envs.webshop.profile import page_type
 from rememberer_nb.envs.webshop.reward import count_options
 
@@ -50,21 +50,7 @@ def option_labels(available_actions: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-class _Scripted:
-    """What `run_episode` asks of an agent, without LLM and memory."""
-
-    name = ""
-    memory = None
-
-    def __init__(self) -> None:
-        self.rlem = RlemConfig()
-
-    def describe(self) -> Mapping[str, Any]:
-        """Its name: everything else is in its class."""
-        return {"name": self.name}
-
-
-class FirstHitShopper(_Scripted):
+class FirstHitShopper(ScriptedAgent):
     """Types the whole instruction, takes the first product shown, and buys it.
 
     Parameters
@@ -95,7 +81,7 @@ class FirstHitShopper(_Scripted):
         return Decision(_next_click(wanted, situation))
 
 
-class InformedShopper(_Scripted):
+class InformedShopper(ScriptedAgent):
     """Knows the goal: types the wanted product's own text, clicks fitting options, and buys.
 
     Simplified pages show three of every ten hits; if the product is not among them, the shopper

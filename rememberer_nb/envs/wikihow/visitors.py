@@ -7,12 +7,12 @@ of them uses an LLM or a memory; `OracleVisitor` reads the goals, which no agent
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from rememberer_nb.config import RlemConfig
 from rememberer_nb.elements import Decision
 from rememberer_nb.envs.screens import read_screen
+from rememberer_nb.envs.scripted import ScriptedAgent
 from rememberer_nb.envs.wikihow.instructions import current_instruction
 from rememberer_nb.envs.wikihow.oracle import shortest_path
 from rememberer_nb.envs.wikihow.profile import page_type
@@ -27,21 +27,7 @@ _OF_ARTICLE = ("search", "article")
 _TITLE = re.compile(r"How to ", re.IGNORECASE)
 
 
-class _Scripted:
-    """What `run_episode` asks of an agent, without LLM and memory."""
-
-    name = ""
-    memory = None
-
-    def __init__(self) -> None:
-        self.rlem = RlemConfig()
-
-    def describe(self) -> Mapping[str, Any]:
-        """Its name: everything else is in its class."""
-        return {"name": self.name}
-
-
-class FirstHitVisitor(_Scripted):
+class FirstHitVisitor(ScriptedAgent):
     """Types the instruction in force as it stands, opens the first article found, and reads on.
 
     >>> from rememberer_nb import make_env, run_episode
@@ -72,7 +58,7 @@ def _first_hit(situation: Situation) -> str | None:
     return next((click for click in clicks if click in situation.available_actions), None)
 
 
-class OracleVisitor(_Scripted):
+class OracleVisitor(ScriptedAgent):
     """Knows the goals: takes a shortest way through the task.
 
     >>> from rememberer_nb import make_env, run_episode
