@@ -183,13 +183,18 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What is sent to the LLM: as chat messages and as one plain text."""
+    """What is sent to the LLM: as chat messages and as one plain text.
+
+    `channel` says which of the two an endpoint is sent: "chat" and "chat_turns" the messages,
+    "completion" the text.
+    """
 
     messages: tuple[tuple[str, str], ...]
     text: str
     n_tokens: int
     left_out: tuple[LeftOut, ...] = ()
     reply_schema: Mapping[str, Any] | None = None
+    channel: str = "chat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +206,36 @@ class Reply:
     completion_tokens: int = 0
     latency_s: float = 0.0
     model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TextScore:
+    """How likely a text is after a prompt: ln P of all its tokens together, and their number."""
+
+    log_probability: float
+    n_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActionScore:
+    """How likely an LLM finds an action.
+
+    Parameters
+    ----------
+    action : the action, placeholders filled.
+    text : the words that were scored for it.
+    log_probability : ln P(text | prompt), in nats.
+    n_tokens : of the text.
+    score : the log-probability normalised as the settings say; what is chosen by.
+    probability : softmax of the scores over the actions, at temperature 1.
+    """
+
+    action: str
+    text: str
+    log_probability: float
+    n_tokens: int
+    score: float
+    probability: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +278,9 @@ class Decision:
     documented fallback) and `error_name` under which name that is counted: "reply" for a reply
     without available action, else the `name` of the `LLMError`. Empty stages mean that the agent
     has no such stage.
+
+    `predicted_encouraged` and `predicted_discouraged` are the LLM's own advice, where its reply has
+    that form; `scores` how likely it finds each action, where the most likely one is taken.
     """
 
     action: str
@@ -253,6 +291,9 @@ class Decision:
     reply: Reply | None = None
     error: str | None = None
     error_name: str | None = None
+    predicted_encouraged: tuple[Advice, ...] = ()
+    predicted_discouraged: tuple[Advice, ...] = ()
+    scores: tuple[ActionScore, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from typing import Any
 
 from rememberer_nb.agents.baselines import NoExemplars, random_action
 from rememberer_nb.agents.interface import ExemplarSource, RetrievalMemory
-from rememberer_nb.config import PromptConfig, RlemConfig
+from rememberer_nb.agents.likelihood import LikelihoodChoice
+from rememberer_nb.config import ChoiceConfig, PromptConfig, RlemConfig
 from rememberer_nb.elements import (
     Advice,
     Decision,
@@ -31,6 +32,7 @@ from rememberer_nb.envs.profile import Profile
 from rememberer_nb.errors import LLMError, LLMStopError, ReplyError
 from rememberer_nb.llms.protocol import LLM
 from rememberer_nb.llms.wrapped import settings_of
+from rememberer_nb.prompting.brief import choose_template
 from rememberer_nb.prompting.prompts import CountTokens, Template, build_prompt, estimate_tokens
 from rememberer_nb.prompting.replies import ParsedReply, parse_reply
 from rememberer_nb.prompting.schema import constrained
@@ -55,6 +57,7 @@ class PromptingAgent:
     llm, profile : the LLM and the environment's profile.
     source : where exemplars come from.
     memory : what the agent learns in while it is trained; None for agents that do not learn.
+    choice : by the LLM's reply, or by how likely it finds each action.
 
     A reply without an available action, or an LLM that gives none, is recorded in
     `Decision.error`; the action taken instead is a seeded uniform draw from the available ones.
@@ -63,7 +66,8 @@ class PromptingAgent:
     Agents with other prompts override `build` and `read`, or bring a `Template`.
     """
 
-    template = Template()
+    # None: the one that `PromptConfig` names.
+    template: Template | None = None
 
     def __init__(
         self,
@@ -75,6 +79,7 @@ class PromptingAgent:
         memory: RetrievalMemory | None = None,
         rlem: RlemConfig | None = None,
         prompt: PromptConfig | None = None,
+        choice: ChoiceConfig | None = None,
         count_tokens: CountTokens = estimate_tokens,
     ):
         self.name = name
@@ -84,14 +89,22 @@ class PromptingAgent:
         self.memory = memory
         self.rlem = rlem or RlemConfig()
         self.prompt = prompt or PromptConfig()
+        self.choice = choice or ChoiceConfig()
+        self.template = type(self).template or choose_template(self.prompt, profile)
         self.count_tokens = count_tokens
         # A server that decodes by grammar can be held to the available actions.
         self.is_constrained = bool(settings_of(llm).get("constrain_actions"))
+        self.likelihood = None
+        if self.choice.choose == "likelihood":
+            self.likelihood = LikelihoodChoice(llm, profile, self.choice, self.template)
 
     def decide(self, situation: Situation, random: StepRandom) -> Decision:
         """Retrieve, build, ask, read."""
         hits, exemplars, left_out = self.source.select(situation, random.rng)
         prompt = self.build(situation, exemplars, left_out)
+        shown = {"hits": hits, "exemplars": exemplars, "prompt": prompt}
+        if self.likelihood is not None:
+            return self.likelihood.decide(situation, prompt, random, shown)
         if self.is_constrained:
             prompt = constrained(prompt, situation.available_actions, self.profile)
         reply, parsed, error, error_name = self._ask(prompt, situation, random.call_seed)
@@ -102,9 +115,7 @@ class PromptingAgent:
         return Decision(
             action=action,
             rationale="" if parsed is None else parsed.rationale,
-            hits=hits,
-            exemplars=exemplars,
-            prompt=prompt,
+            **(shown | {"prompt": prompt}),
             reply=reply,
             error=error,
             error_name=error_name,
@@ -137,6 +148,7 @@ class PromptingAgent:
             "name": self.name,
             "llm": settings_of(self.llm),
             "prompt": self.prompt,
+            "choice": self.choice,
             "template": fingerprint([sample.messages, sample.reply_schema]),
             "rlem": self.rlem,
             **({} if is_estimate else {"sample_tokens": sample.n_tokens}),

@@ -9,12 +9,19 @@ import numpy as np
 
 from rememberer_nb.agents.interface import RetrievalMemory, Selection
 from rememberer_nb.agents.prompting_agent import PromptingAgent
-from rememberer_nb.config import ExemplarConfig, PromptConfig, RetrievalConfig, RlemConfig
+from rememberer_nb.config import (
+    ChoiceConfig,
+    ExemplarConfig,
+    PromptConfig,
+    RetrievalConfig,
+    RlemConfig,
+)
 from rememberer_nb.elements import Situation
 from rememberer_nb.envs.profile import Profile
 from rememberer_nb.llms.protocol import LLM
+from rememberer_nb.prompting.brief import choose_template
 from rememberer_nb.prompting.exemplars import select_exemplars
-from rememberer_nb.prompting.prompts import CountTokens, estimate_tokens
+from rememberer_nb.prompting.prompts import ADVICE, CountTokens, Template, estimate_tokens
 from rememberer_nb.prompting.rankings import make_ranking
 
 
@@ -28,12 +35,14 @@ class MemoryExemplars:
         retrieval: RetrievalConfig | None = None,
         exemplar: ExemplarConfig | None = None,
         count_tokens: CountTokens = estimate_tokens,
+        template: Template = ADVICE,
     ):
         self.memory = memory
         self.profile = profile
         self.retrieval = retrieval or memory.retrieval
         self.exemplar = exemplar or ExemplarConfig()
         self.count_tokens = count_tokens
+        self.template = template
 
     def select(self, situation: Situation, rng: np.random.Generator) -> Selection:
         """Retrieve and build."""
@@ -52,6 +61,7 @@ class MemoryExemplars:
             rng,
             config=self.exemplar,
             count_tokens=self.count_tokens,
+            template=self.template,
         )
 
     def describe(self) -> Mapping[str, Any]:
@@ -68,6 +78,7 @@ def rememberer(
     exemplar: ExemplarConfig | None = None,
     rlem: RlemConfig | None = None,
     prompt: PromptConfig | None = None,
+    choice: ChoiceConfig | None = None,
     count_tokens: CountTokens = estimate_tokens,
 ) -> PromptingAgent:
     """The agent of the paper: retrieved exemplars, and a memory that it learns in.
@@ -75,8 +86,9 @@ def rememberer(
     `count_tokens` (text -> tokens) is what the budgets of exemplars and prompt are counted with; by
     default an estimate, since tokenizers differ.
     """
-    source = MemoryExemplars(memory, profile, retrieval, exemplar, count_tokens)
+    template = choose_template(prompt or PromptConfig(), profile)
+    source = MemoryExemplars(memory, profile, retrieval, exemplar, count_tokens, template)
     return PromptingAgent(
         "rememberer", llm, profile, source,
-        memory=memory, rlem=rlem, prompt=prompt, count_tokens=count_tokens,
+        memory=memory, rlem=rlem, prompt=prompt, choice=choice, count_tokens=count_tokens,
     )  # fmt: skip

@@ -146,6 +146,29 @@ class PromptConfig:
         "budget of the whole prompt")
     n_last_actions: int = setting(5, whole(0), "actions", "paper",
         "length of the action history shown")
+    reply_form: str = setting("advice", one_of("advice", "action"), "name", "paper",
+        "'advice' (encouraged and discouraged, with values) or 'action' (one line)", "--reply-form")
+    channel: str = setting("chat", one_of("chat", "chat_turns", "completion"), "name", "ours",
+        "'chat', 'chat_turns' (exemplars as turns) or 'completion' (paper)", "--channel")
+    template: str = setting("full", one_of("full", "brief"), "name", "ours",
+        "'full', or 'brief' for small models: no pages, actions in words", "--template")
+
+
+@attrs.frozen
+class ChoiceConfig:
+    """How an action is chosen: from what the LLM writes, or by what it finds likely."""
+
+    choose: str = setting("reply", one_of("reply", "likelihood"), "name", "ours",
+        "by the 'reply' (paper), or by the 'likelihood' of each action", "--choose")
+    normalisation: str = setting("token", one_of("sum", "token", "character", "empty"), "name",
+        "ours", "of ln P(action): its 'sum', per 'token', per 'character', or minus that after an "
+        "'empty' prompt", "--normalisation", needs=("choose", "likelihood"))
+    temperature: float = setting(0.0, not_negative, "1", "ours",
+        "0: the best one; else a draw from the softmax", "--choice-temperature",
+        needs=("choose", "likelihood"))
+    training_temperature: float | None = setting(None, or_none(not_negative), "1", "ours",
+        "while it learns; None: as elsewhere", "--training-temperature",
+        needs=("choose", "likelihood"))
 
 
 @attrs.frozen
@@ -247,6 +270,7 @@ STAGES: dict[str, type] = {
     "retrieval": RetrievalConfig,
     "exemplar": ExemplarConfig,
     "prompt": PromptConfig,
+    "choice": ChoiceConfig,
     "rlem": RlemConfig,
     "capacity": CapacityConfig,
     "offline": OfflineConfig,

@@ -11,6 +11,35 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+# What a gist shows of a page that nobody has worded.
+_PAGE_WORDS = 60
+
+
+def _task_and_page(task: str, observation: str) -> str:
+    return f"Task: {task}\nPage: {' '.join(observation.split()[:_PAGE_WORDS])}"
+
+
+def _as_it_is(action: str, observation: str) -> str:
+    return action
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """An environment in few words, for prompts that show no pages.
+
+    Parameters
+    ----------
+    gist : (task, observation) -> what is to be decided, in a line or few.
+    say : (action, observation) -> the action in the words of the page, a placeholder left in; ""
+        for what words cannot tell.
+
+    >>> Wording().gist("a lamp", "[Search]"), Wording().say("click[search]", "[Search]")
+    ('Task: a lamp\\nPage: [Search]', 'click[search]')
+    """
+
+    gist: Callable[[str, str], str] = _task_and_page
+    say: Callable[[str, str], str] = _as_it_is
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -25,6 +54,7 @@ class Profile:
     placeholders : parts of available actions that stand for free text ("<keywords>").
     page_type : observation -> name of the kind of page, "" where there are no kinds.
     is_case_sensitive : whether actions that differ in case alone are different actions.
+    wording : tasks and actions in few words; by default the page's beginning, and actions as such.
 
     Examples
     --------
@@ -44,6 +74,7 @@ class Profile:
     placeholders: tuple[str, ...]
     page_type: Callable[[str], str]
     is_case_sensitive: bool = False
+    wording: Wording = Wording()
 
     def is_template(self, action: str) -> bool:
         """Whether an available action holds a placeholder, so that it cannot be taken as it is."""

@@ -11,11 +11,11 @@ rememberer_nb.errors.ConfigError: no LLM is named 'oracle'; known: ...
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from rememberer_nb.config import LLMConfig, OfflineConfig
-from rememberer_nb.elements import Prompt, Reply
+from rememberer_nb.elements import Prompt, Reply, TextScore
 from rememberer_nb.envs.profile import Profile
 from rememberer_nb.envs.registry import get_profile
 from rememberer_nb.errors import ConfigError
@@ -56,6 +56,29 @@ class LLM(Protocol):
         ------
         LLMError : no answer could be had.
         """
+        ...
+
+
+@runtime_checkable
+class ScoringLLM(LLM, Protocol):
+    """An LLM that also says how likely a text is; both methods read the prompt's text alone."""
+
+    def score(self, prompt: Prompt, candidates: Sequence[str]) -> tuple[TextScore, ...]:
+        """ln P(candidate | prompt) of each candidate.
+
+        Parameters
+        ----------
+        candidates : texts that might follow, different and none of them empty. One that begins a
+            word begins with a space.
+
+        Raises
+        ------
+        ConfigError : a candidate is empty or equal to another, or all is too long for the context.
+        """
+        ...
+
+    def write(self, prompt: Prompt, *, stop: Sequence[str], max_tokens: int = 24) -> Reply:
+        """What most likely follows, token by token, up to a text of `stop`."""
         ...
 
 

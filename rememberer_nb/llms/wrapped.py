@@ -3,16 +3,18 @@
 - `settings` (`protocol.LLM`): what makes it this LLM. One without any is known by its name alone.
 - `interrupt()`, optional: give up the calls under way, from another thread.
 - `close()`, optional: let go of connections and threads.
+- `score` and `write`, optional: how likely texts are (`protocol.ScoringLLM`).
 - `use_budget(budget)`, optional: ask it before every request; True if so (`budget`).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
-from rememberer_nb.elements import Prompt, Reply
+from rememberer_nb.elements import Prompt, Reply, TextScore
 from rememberer_nb.errors import ConfigError
-from rememberer_nb.llms.protocol import LLM
+from rememberer_nb.llms.protocol import LLM, ScoringLLM
 from rememberer_nb.system.plain import plain
 
 
@@ -52,6 +54,30 @@ def use_budget(llm: LLM, budget: Any) -> bool:
     return bool(getattr(llm, "use_budget", _no_use)(budget))
 
 
+def can_score(llm: LLM) -> bool:
+    """Whether an LLM says how likely a text is."""
+    while isinstance(llm, WrappedLLM):
+        llm = llm.inner
+    return isinstance(llm, ScoringLLM)
+
+
+def scoring(llm: LLM) -> ScoringLLM:
+    """The LLM as one that scores.
+
+    >>> from rememberer_nb.llms import OfflineLLM
+    >>> scoring(OfflineLLM("webshop"))
+    Traceback (most recent call last):
+    ...
+    rememberer_nb.errors.ConfigError: offline:novice does not say how likely a text is: ...
+    """
+    if not can_score(llm):
+        raise ConfigError(
+            f"{llm.name} does not say how likely a text is: --choose likelihood needs a local model "
+            "(smollm2, llama.cpp:FILE.gguf) or a recording of one"
+        )
+    return cast(ScoringLLM, llm)
+
+
 def _nothing() -> None:
     pass
 
@@ -79,6 +105,14 @@ class WrappedLLM:
     def complete(self, prompt: Prompt, *, seed: int = 0) -> Reply:
         """The inner LLM's reply."""
         return self.inner.complete(prompt, seed=seed)
+
+    def score(self, prompt: Prompt, candidates: Sequence[str]) -> tuple[TextScore, ...]:
+        """The inner LLM's scores."""
+        return scoring(self.inner).score(prompt, candidates)
+
+    def write(self, prompt: Prompt, *, stop: Sequence[str], max_tokens: int = 24) -> Reply:
+        """The inner LLM's continuation."""
+        return scoring(self.inner).write(prompt, stop=stop, max_tokens=max_tokens)
 
     def use_budget(self, budget: Any) -> bool:
         """Hand a budget to the inner LLM."""

@@ -22,6 +22,7 @@ from rememberer_nb.agents.retrieval_only import RetrievalOnlyAgent
 from rememberer_nb.config import (
     STAGES,
     CapacityConfig,
+    ChoiceConfig,
     ExemplarConfig,
     LLMConfig,
     OfflineConfig,
@@ -68,6 +69,7 @@ class Settings:
     rlem: RlemConfig = field(default_factory=RlemConfig)
     exemplar: ExemplarConfig = field(default_factory=ExemplarConfig)
     prompt: PromptConfig = field(default_factory=PromptConfig)
+    choice: ChoiceConfig = field(default_factory=ChoiceConfig)
     capacity: CapacityConfig = field(default_factory=CapacityConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)
     offline: OfflineConfig = field(default_factory=OfflineConfig)
@@ -198,6 +200,8 @@ def build_agent(
         raise ConfigError(f"no agent is named {name!r:.80}; known: {', '.join(AGENTS)}")
     llm = llm or build_llm(env, settings)
     asks: dict[str, Any] = {"prompt": settings.prompt, "count_tokens": count_tokens}
+    if name in OFFLINE_AGENTS:
+        asks["choice"] = settings.choice
     if name == "llm_only":
         return PromptingAgent(name, llm, profile, **asks)
     if name == "fixed_exemplars":

@@ -18,7 +18,7 @@ from rememberer_nb.config import ExemplarConfig
 from rememberer_nb.elements import Advice, Exemplar, Hit, LeftOut, Record
 from rememberer_nb.envs.profile import Profile
 from rememberer_nb.prompting.exploration import draw, explored
-from rememberer_nb.prompting.prompts import CountTokens, estimate_tokens, format_exemplar
+from rememberer_nb.prompting.prompts import ADVICE, CountTokens, Template, estimate_tokens
 
 # A gap of exactly the margin counts, whatever the last bits of the difference say.
 _ROUNDING = 1e-9
@@ -82,11 +82,12 @@ def select_exemplars(
     *,
     config: ExemplarConfig | None = None,
     count_tokens: CountTokens = estimate_tokens,
+    template: Template = ADVICE,
 ) -> tuple[tuple[Hit, ...], tuple[Exemplar, ...], tuple[LeftOut, ...]]:
     """The first m hits that can be shown, as exemplars, the most similar first.
 
     A hit whose exemplar has no advice or is over `config.max_tokens` is skipped, the skip is
-    recorded, and the next hit takes its place. Returns the hits looked at, the exemplars, and what
+    recorded, and the next hit takes its place; `template` says how it is written. Returns the hits looked at, the exemplars, and what
     was left out.
     """
     config = config or ExemplarConfig()
@@ -97,7 +98,7 @@ def select_exemplars(
     while len(exemplars) < n_exemplars and (hit := next(hits, None)) is not None:
         seen.append(hit)
         exemplar = build_exemplar(hit.record, profile, rng, config)
-        n_tokens = count_tokens(format_exemplar(exemplar, 1))
+        n_tokens = count_tokens(template.exemplar(exemplar, 1))
         why = _why_not(exemplar, n_tokens, config)
         if why:
             left_out.append(LeftOut("exemplar", why, n_tokens, record_id=hit.record.record_id))

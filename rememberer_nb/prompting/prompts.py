@@ -1,4 +1,4 @@
-"""Prompts: templates, the token budget, and what was left out and why.
+"""Prompts: templates, channels, the token budget, and what was left out and why.
 
 The plain text of a prompt, top to bottom (page lines always start with "| ", so that no page can
 pass for a heading)::
@@ -24,10 +24,15 @@ pass for a heading)::
     | <o>
     Available actions:
     - <action>
+    Encouraged:
 
-    Reply:
+The most similar exemplar comes last, nearest to the question (paper, section 3.3). In the paper's
+form of reply, "advice", the LLM goes on as the exemplars do and predicts values, too; in the form
+"action" the text ends in "Reply:" and asks for one line.
 
-The most similar exemplar comes last, nearest to the question (paper, section 3.3).
+The text goes to the LLM by one of three channels: "chat" sends it as one message (and the
+introduction as the system's), "chat_turns" sends each exemplar as a user's and an assistant's turn,
+"completion" sends it as it is, to be continued.
 """
 
 from __future__ import annotations
@@ -52,6 +57,13 @@ Reply with one line: the action, an arrow, the final score that you expect of it
 Examples show pages seen before. Their values are scores that really followed: do as encouraged,
 avoid what is discouraged, and adapt both to the present task."""
 
+HOW_TO_ADVISE = """\
+Reply with two lists, as the examples do. Under "Encouraged:" comes what you would do now, one
+available action to a line: the action, an arrow, the final score that you expect of it, and the
+reason. Under "Discouraged:" comes, alike, what you would not do.
+The examples show pages seen before. Their values are scores that really followed: do as encouraged,
+avoid what is discouraged, and adapt both to the present task."""
+
 REPLY_SCHEMA = {
     "type": "object",
     "properties": {
@@ -60,6 +72,16 @@ REPLY_SCHEMA = {
         "rationale": {"type": "string"},
     },
     "required": ["action", "value", "rationale"],
+    "additionalProperties": False,
+}
+
+ADVICE_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "encouraged": {"type": "array", "items": REPLY_SCHEMA, "minItems": 1, "maxItems": 3},
+        "discouraged": {"type": "array", "items": REPLY_SCHEMA, "maxItems": 3},
+    },
+    "required": ["encouraged", "discouraged"],
     "additionalProperties": False,
 }
 
@@ -108,47 +130,88 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def format_input(exemplar: Exemplar) -> str:
+    """What an exemplar is about, as it stands in the prompt."""
+    return f"Task: {one_line(exemplar.task)}\nPage:\n{format_page(exemplar.observation)}"
+
+
+def format_output(exemplar: Exemplar) -> str:
+    """What an exemplar advises, as it stands in the prompt."""
+    sides = (("Encouraged", exemplar.encouraged), ("Discouraged", exemplar.discouraged))
+    return "\n".join(
+        f"{title}:\n{format_bullets([format_advice(a) for a in advice])}"
+        for title, advice in sides
+        if advice
+    )
+
+
 def format_exemplar(exemplar: Exemplar, number: int) -> str:
     """An exemplar as it stands in the prompt."""
-    parts = [
-        f"{EXAMPLE_HEADING} {number}",
-        f"Task: {one_line(exemplar.task)}",
-        f"Page:\n{format_page(exemplar.observation)}",
-    ]
-    for title, advice in (
-        ("Encouraged", exemplar.encouraged),
-        ("Discouraged", exemplar.discouraged),
-    ):
-        if advice:
-            parts.append(f"{title}:\n{format_bullets([format_advice(a) for a in advice])}")
-    return "\n".join(parts)
+    return ADVICE.exemplar(exemplar, number)
 
 
 def format_now(now: Situation, last_actions: Sequence[str]) -> str:
     """The present situation as it stands in the prompt, with as much of its history."""
     return "\n".join(
         [
-            NOW_HEADING,
             f"Task: {one_line(now.task.text)}",
             f"Last actions:\n{format_bullets(last_actions)}",
             f"Page:\n{format_page(now.observation)}",
             f"Available actions:\n{format_bullets(now.available_actions)}",
-            "",
-            "Reply:",
         ]
     )
 
 
+def _introduce(profile: Profile, how_to_reply: str) -> str:
+    return f"{profile.introduction}\n\n{how_to_reply}"
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What may differ between agents in the same form of prompt.
+    """The wording of a prompt.
 
-    `reply_schema` says what a JSON reply looks like; its property "action" is a string.
+    Parameters
+    ----------
+    how_to_reply : tells the LLM what a reply looks like.
+    cue : what the text ends in, so that a reply goes on from there.
+    format_input, format_output : an exemplar's two halves; the second looks like a reply.
+    format_now : the present situation, with as much of its history.
+    introduce : the first lines, from the profile and how to reply.
+    has_headings : whether exemplars and situation stand under headings.
+    opening : what stands between the cue and an action in a reply.
+    say : (action, observation) -> the action as it is written; "" for what cannot be written.
+    reply_schema : what a JSON reply looks like.
     """
 
-    how_to_reply: str = HOW_TO_REPLY
-    format_exemplar: Callable[[Exemplar, int], str] = format_exemplar
-    reply_schema: Mapping[str, Any] = field(default_factory=lambda: REPLY_SCHEMA)
+    how_to_reply: str = HOW_TO_ADVISE
+    cue: str = "\nEncouraged:"
+    format_input: Callable[[Exemplar], str] = format_input
+    format_output: Callable[[Exemplar], str] = format_output
+    format_now: Callable[[Situation, Sequence[str]], str] = format_now
+    introduce: Callable[[Profile, str], str] = _introduce
+    has_headings: bool = True
+    opening: str = "\n- "
+    say: Callable[[str, str], str] = lambda action, observation: action
+    reply_schema: Mapping[str, Any] = field(default_factory=lambda: ADVICE_SCHEMA)
+
+    def exemplar(self, exemplar: Exemplar, number: int) -> str:
+        """An exemplar as it stands in the text."""
+        parts = [f"{EXAMPLE_HEADING} {number}"] if self.has_headings else []
+        parts += [self.format_input(exemplar), self.format_output(exemplar)]
+        return "\n".join(part for part in parts if part)
+
+    def now(self, now: Situation, last_actions: Sequence[str]) -> str:
+        """The present situation as it stands in the text, cue and all."""
+        heading = f"{NOW_HEADING}\n" if self.has_headings else ""
+        return f"{heading}{self.format_now(now, last_actions)}{self.cue}"
+
+
+ADVICE = Template()
+ACTION = Template(
+    how_to_reply=HOW_TO_REPLY, cue="\n\nReply:", opening=" ", reply_schema=REPLY_SCHEMA
+)
+# By `PromptConfig.reply_form`.
+FULL_TEMPLATES = {"advice": ADVICE, "action": ACTION}
 
 
 def build_prompt(
@@ -169,7 +232,7 @@ def build_prompt(
     now : the present situation; of its history the last `config.n_last_actions` are shown.
     exemplars : the most similar *first*, as retrieved; the prompt shows it last.
     left_out : what earlier stages left out (skipped exemplars); kept in the prompt's own list.
-    template : how to reply and how exemplars look; by default as drawn above.
+    template : the wording; by default as drawn above, in the config's form of reply.
 
     Returns
     -------
@@ -192,30 +255,44 @@ def build_prompt(
     | [Search]
     Available actions:
     - search[<keywords>]
-    <BLANKLINE>
-    Reply:
+    Encouraged:
     """
-    config, template = config or PromptConfig(), template or Template()
-    system = f"{profile.introduction}\n\n{template.how_to_reply}"
+    config = config or PromptConfig()
+    template = template or FULL_TEMPLATES[config.reply_form]
+    system = template.introduce(profile, template.how_to_reply)
     shown, omitted = list(exemplars), list(left_out)
     history = list(now.last_actions[-config.n_last_actions :] if config.n_last_actions else ())
     while True:
-        blocks = [template.format_exemplar(e, i) for i, e in enumerate(reversed(shown), start=1)]
-        user = "\n\n".join([*blocks, format_now(now, history)])
-        n_tokens = count_tokens(f"{system}\n\n{user}")
+        blocks = [template.exemplar(e, i) for i, e in enumerate(reversed(shown), start=1)]
+        user = "\n\n".join([*blocks, template.now(now, history)])
+        text = f"{system}\n\n{user}" if system else user
+        n_tokens = count_tokens(text)
         over = f"prompt of {n_tokens} tokens, budget {config.max_tokens}"
         if n_tokens <= config.max_tokens or not (shown or history):
             break
         if shown:
             gone = shown.pop()
-            tokens = count_tokens(template.format_exemplar(gone, 1))
+            tokens = count_tokens(template.exemplar(gone, 1))
             omitted.append(LeftOut("exemplar", over, tokens, record_id=gone.record_id))
         else:
             omitted.append(LeftOut(f"last action {history.pop(0)}", over))
+    turns: tuple[tuple[str, str], ...] = (("user", user),)
+    if config.channel == "chat_turns":
+        turns = _turns(template, shown, template.format_now(now, history))
     return Prompt(
-        messages=(("system", system), ("user", user)),
-        text=f"{system}\n\n{user}",
+        messages=(("system", system), *turns) if system else turns,
+        text=text,
         n_tokens=n_tokens,
         left_out=tuple(omitted),
         reply_schema=template.reply_schema,
+        channel=config.channel,
     )
+
+
+def _turns(template: Template, shown: Sequence[Exemplar], now: str) -> tuple[tuple[str, str], ...]:
+    """Each exemplar as a question and its answer, then the question; cue and headings say less."""
+    turns: list[tuple[str, str]] = []
+    for exemplar in reversed(shown):
+        turns.append(("user", template.format_input(exemplar)))
+        turns.append(("assistant", template.format_output(exemplar)))
+    return (*turns, ("user", now))

@@ -38,12 +38,13 @@ example, then the oldest steps whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rememberer_nb.config import PromptConfig
 from rememberer_nb.elements import Episode, Exemplar, LeftOut, Prompt, Record, Task
 from rememberer_nb.envs.profile import Profile
 from rememberer_nb.prompting.prompts import (
+    ACTION,
     EXAMPLE_HEADING,
     NOW_HEADING,
     CountTokens,
@@ -65,6 +66,7 @@ The last page is the present one. If you reply in JSON, the thought goes under "
 
 REACT_TEMPLATE = Template(
     how_to_reply=_HOW_TO_REACT,
+    cue="\n\nReply:",
     # The thought comes first: what is written after the action cannot inform it.
     reply_schema={
         "type": "object",
@@ -85,6 +87,16 @@ Examples show pages of earlier attempts that solved their tasks, and what was do
 to the present task."""
 
 
+def _format_done(exemplar: Exemplar) -> str:
+    done = [f"{advice.action} -> {advice.rationale}".strip("-> ") for advice in exemplar.encouraged]
+    return f"Done:\n{format_bullets(done)}"
+
+
+SUCCESSFUL_STEP_TEMPLATE = replace(
+    ACTION, how_to_reply=_HOW_TO_REPLY_TO_STEPS, format_output=_format_done
+)
+
+
 def format_successful_step(exemplar: Exemplar, number: int) -> str:
     """A step of a successful episode: what was done, without any value.
 
@@ -98,20 +110,7 @@ def format_successful_step(exemplar: Exemplar, number: int) -> str:
     Done:
     - click[buy now] -> it fits
     """
-    done = [f"{advice.action} -> {advice.rationale}".strip("-> ") for advice in exemplar.encouraged]
-    return "\n".join(
-        [
-            f"{EXAMPLE_HEADING} {number}",
-            f"Task: {one_line(exemplar.task)}",
-            f"Page:\n{format_page(exemplar.observation)}",
-            f"Done:\n{format_bullets(done)}",
-        ]
-    )
-
-
-SUCCESSFUL_STEP_TEMPLATE = Template(
-    how_to_reply=_HOW_TO_REPLY_TO_STEPS, format_exemplar=format_successful_step
-)
+    return SUCCESSFUL_STEP_TEMPLATE.exemplar(exemplar, number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from rememberer_nb.envs.profile import Profile
+from rememberer_nb.envs.webshop.wording import WORDING
 
 _INTRODUCTION = """\
 You are the customer of an online shop that shows plain text pages. Buy the one product that fits
@@ -41,4 +42,5 @@ WEBSHOP = Profile(
     action_pattern=re.compile(r"\b(?:search|click)\s*\[[^\[\]\n]*\]", re.IGNORECASE),
     placeholders=("<keywords>",),
     page_type=page_type,
+    wording=WORDING,
 )

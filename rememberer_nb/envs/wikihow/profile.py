@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from rememberer_nb.envs.profile import Profile
+from rememberer_nb.envs.wikihow.wording import WORDING
 
 # What one fulfilled instruction pays. Tasks have one to five instructions and so no full mark in
 # common; a value of 2.00 in a prompt means two more instructions fulfilled, whatever the task.
@@ -60,4 +61,5 @@ WIKIHOW = Profile(
     ),
     placeholders=("<text>",),
     page_type=page_type,
+    wording=WORDING,
 )

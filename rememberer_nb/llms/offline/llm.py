@@ -170,7 +170,7 @@ class OfflineLLM:
         """Everything that goes into the choice; the same for every call seed."""
         return self._look(prompt.text)[0]
 
-    def score(self, prompt: Prompt) -> dict[str, float]:
+    def believe(self, prompt: Prompt) -> dict[str, float]:
         """Q(a) of every candidate, in full marks."""
         return {row.action: row.belief for row in self.explain(prompt).rows}
 

@@ -192,7 +192,8 @@ def test_score_does_not_fall_as_the_advised_value_rises(
 ) -> None:
     llm = stand_in(site, strength)
     low, high = (
-        llm.score(site.ask(site.exemplar((site.advised, value)))) for value in sorted((one, other))
+        llm.believe(site.ask(site.exemplar((site.advised, value))))
+        for value in sorted((one, other))
     )
     assert site.advised in low
     assert all(high[candidate] >= low[candidate] for candidate in low)
@@ -290,9 +291,9 @@ def _check_falling(site: Site, strength: str, action: str, advice: Sequence[Exem
 @every_site
 def test_labels_alone_pull_towards_and_away(site: Site, strength: str) -> None:
     llm, action = stand_in(site, strength), site.advised
-    bare = llm.score(site.ask())[action]
-    up = llm.score(site.ask(site.exemplar((action, None))))[action]
-    down = llm.score(site.ask(site.exemplar(discouraged=[(action, None)])))[action]
+    bare = llm.believe(site.ask())[action]
+    up = llm.believe(site.ask(site.exemplar((action, None))))[action]
+    down = llm.believe(site.ask(site.exemplar(discouraged=[(action, None)])))[action]
     assert down < bare < up
 
 
@@ -366,7 +367,7 @@ def test_order_of_exemplars_changes_nothing_but_their_numbers(site: Site) -> Non
     one = site.exemplar((site.advised, 0.25))
     two = site.exemplar((site.actions[-1], 1.0))
     llm = stand_in(site)
-    assert llm.score(site.ask(one, two)) == pytest.approx(llm.score(site.ask(two, one)))
+    assert llm.believe(site.ask(one, two)) == pytest.approx(llm.believe(site.ask(two, one)))
 
 
 # --- nothing else comes in ------------------------------------------------------------------------

@@ -75,7 +75,7 @@ def test_keyword_queries_gain_from_keyword_queries() -> None:
     task = "i need a tall oak book shelf with doors, and price lower than 90.00 dollars"
     page = f"WebShop\nInstruction:\n{task}\n[Search]"
     good = exemplar(page, task=task, encouraged=[("search[tall oak book shelf]", 1.0)])
-    before, after = LLM.score(search_prompt()), LLM.score(search_prompt(good))
+    before, after = LLM.believe(search_prompt()), LLM.believe(search_prompt(good))
     gains = {action: after[action] - before[action] for action in before}
     assert max(gains, key=gains.__getitem__) == "search[soft red desk lamp]"
 
@@ -83,10 +83,10 @@ def test_keyword_queries_gain_from_keyword_queries() -> None:
 @pytest.mark.parametrize("strength", ["novice", "able"])
 def test_habits(strength: str) -> None:
     llm = OfflineLLM("webshop", OfflineConfig(strength=strength))
-    queries = llm.score(search_prompt())
+    queries = llm.believe(search_prompt())
     sentence = max(queries, key=len)
-    options = llm.score(item_prompt())
-    ready = llm.score(
+    options = llm.believe(item_prompt())
+    ready = llm.believe(
         prompt(item_page(colors="[blue][[red]]", sizes="[[small]][large]"), item_actions())
     )
     assert (max(queries, key=queries.__getitem__) == sentence) == (strength == "novice")
@@ -108,8 +108,8 @@ def test_full_marks_scale_values_both_ways() -> None:
     page, actions = sub_page(), ["click[< prev]"]
     in_fives = prompt(page, actions, exemplar(page, encouraged=[("click[< prev]", 2.5)]))
     in_ones = prompt(page, actions, exemplar(page, encouraged=[("click[< prev]", 0.5)]))
-    assert fives.score(in_fives) == LLM.score(in_ones)
-    belief = LLM.score(in_ones)["click[< prev]"]
+    assert fives.score(in_fives) == LLM.believe(in_ones)
+    belief = LLM.believe(in_ones)["click[< prev]"]
     assert fives.complete(in_fives).text.split()[2:4] == ["->", f"{5 * belief:.2f}"]
     assert fives.complete(in_fives).text.endswith("the like of it scored 2.50 before")
 
@@ -131,7 +131,7 @@ def test_blind_to_values_only_labels_count() -> None:
     assert [row.belief for row in rows] == [pytest.approx(rows[0].prior + 0.05 / 1.2)] * 2
     assert "scored" not in blind.complete(shown[1], seed=3).text
     bare = item_prompt(exemplar(item_page(), encouraged=[("click[red]", None)]))
-    assert blind.score(shown[1]) == blind.score(bare) == LLM.score(bare)
+    assert blind.score(shown[1]) == blind.score(bare) == LLM.believe(bare)
 
 
 def test_settings_tell_apart_all_that_changes_a_reply() -> None:

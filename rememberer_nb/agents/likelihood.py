@@ -1,0 +1,156 @@
+"""The action that an LLM finds the most likely to be written next.
+
+Each available action is put into words (`Template.say`), free texts are written by the LLM first,
+and every wording is scored: ln P(words | prompt). A reply is never read, so none can be unusable.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from rememberer_nb.agents.baselines import random_action
+from rememberer_nb.config import ChoiceConfig
+from rememberer_nb.elements import (
+    ActionScore,
+    Decision,
+    Prompt,
+    Reply,
+    Situation,
+    StepRandom,
+    TextScore,
+)
+from rememberer_nb.envs.profile import Profile
+from rememberer_nb.errors import LLMError, LLMStopError
+from rememberer_nb.llms.protocol import LLM, ScoringLLM
+from rememberer_nb.llms.wrapped import scoring
+from rememberer_nb.prompting.prompts import Template
+
+
+class LikelihoodChoice:
+    """Scores the actions of a situation and takes one.
+
+    Parameters
+    ----------
+    llm : offers `score` and `write` (`llms.protocol.ScoringLLM`); others are refused.
+    profile, template : which actions are templates, and how actions are worded.
+    config : normalisation and temperature.
+
+    Of actions with the same words only the first can be chosen: the LLM cannot tell them apart.
+    """
+
+    def __init__(self, llm: LLM, profile: Profile, config: ChoiceConfig, template: Template):
+        self.llm: ScoringLLM = scoring(llm)
+        self.profile = profile
+        self.config = config
+        self.template = template
+        self._after_nothing: dict[str, float] = {}
+
+    def decide(
+        self, situation: Situation, prompt: Prompt, random: StepRandom, shown: Mapping[str, Any]
+    ) -> Decision:
+        """Word, score, choose; `shown` are the stages before, for the decision."""
+        try:
+            scores = self.scores(situation, prompt)
+        except LLMStopError:
+            raise
+        except LLMError as failure:
+            action = random_action(situation, self.profile, random.rng)
+            return Decision(
+                action, **shown, reply=failure.reply, error=str(failure), error_name=failure.name
+            )
+        if not scores:
+            action = random_action(situation, self.profile, random.rng)
+            problem = "no available action has words"
+            return Decision(action, **shown, error=problem, error_name="reply")
+        chosen = scores[self._draw([score.score for score in scores], random.rng)]
+        n_tokens = sum(score.n_tokens for score in scores)
+        reply = Reply(chosen.text, prompt.n_tokens, n_tokens, model=self.llm.name)
+        return Decision(chosen.action, **shown, reply=reply, scores=scores)
+
+    def scores(self, situation: Situation, prompt: Prompt) -> tuple[ActionScore, ...]:
+        """Every action that has words, in the page's order."""
+        asked = _continued(prompt, prompt.text + self.template.opening.rstrip(" "))
+        worded = self._worded(situation, asked)
+        if not worded:
+            return ()
+        candidates = [f" {words}" for words in worded]
+        found = self.llm.score(asked, candidates)
+        values = self._normalised(candidates, found)
+        chances = softmax(values, 1.0)
+        return tuple(
+            ActionScore(action, words, each.log_probability, each.n_tokens, value, chance)
+            for (words, action), each, value, chance in zip(
+                worded.items(), found, values, chances, strict=True
+            )
+        )
+
+    def _worded(self, situation: Situation, asked: Prompt) -> dict[str, str]:
+        """Words -> action."""
+        worded: dict[str, str] = {}
+        for action in situation.available_actions:
+            words = self.template.say(action, situation.observation)
+            for placeholder in self.profile.placeholders:
+                if placeholder in words:
+                    action, words = self._filled(action, words, placeholder, situation, asked)
+            if words.strip():
+                worded.setdefault(" ".join(words.split()), action)
+        return worded
+
+    def _filled(
+        self, action: str, words: str, placeholder: str, situation: Situation, asked: Prompt
+    ) -> tuple[str, str]:
+        """An action and its words with a text that the LLM writes; no words if it writes none."""
+        before, _, after = words.partition(placeholder)
+        lead = _continued(asked, f"{asked.text} {before}")
+        text = " ".join(self.llm.write(lead, stop=(after or "\n", "\n")).text.split())
+        match = self.profile.match(action.replace(placeholder, text), situation.available_actions)
+        return (match, f"{before}{text}{after}") if text and match else (action, "")
+
+    def _normalised(self, candidates: Sequence[str], found: Sequence[TextScore]) -> list[float]:
+        sums = [each.log_probability for each in found]
+        if self.config.normalisation == "token":
+            return [value / each.n_tokens for value, each in zip(sums, found, strict=True)]
+        if self.config.normalisation == "character":
+            return [value / len(text) for value, text in zip(sums, candidates, strict=True)]
+        if self.config.normalisation == "empty":
+            return [value - self._empty(candidates)[i] for i, value in enumerate(sums)]
+        return sums
+
+    def _empty(self, candidates: Sequence[str]) -> list[float]:
+        """ln P of each text after the cue alone."""
+        new = [text for text in candidates if text not in self._after_nothing]
+        if new:
+            text = (self.template.cue + self.template.opening).strip()
+            nothing = Prompt((("user", text),), text, 0, channel="completion")
+            found = self.llm.score(nothing, new)
+            self._after_nothing |= {
+                text: each.log_probability for text, each in zip(new, found, strict=True)
+            }
+        return [self._after_nothing[text] for text in candidates]
+
+    def _draw(self, values: Sequence[float], rng: np.random.Generator) -> int:
+        if self.config.temperature == 0:
+            return int(np.argmax(values))
+        return int(rng.choice(len(values), p=softmax(values, self.config.temperature)))
+
+
+def softmax(values: Sequence[float], temperature: float) -> np.ndarray:
+    """Probabilities, ndarray of the values' length.
+
+    >>> softmax([0.0, 0.0], 1.0)
+    array([0.5, 0.5])
+    """
+    scaled = np.asarray(values, dtype=float) / temperature
+    weights = np.exp(scaled - scaled.max())
+    return weights / weights.sum()
+
+
+def _continued(prompt: Prompt, text: str) -> Prompt:
+    """The prompt's text as one to be continued."""
+    return dataclasses.replace(
+        prompt, messages=(("user", text),), text=text, reply_schema=None, channel="completion"
+    )
