@@ -73,8 +73,8 @@ class LikelihoodChoice:
 
     def scores(self, situation: Situation, prompt: Prompt) -> tuple[ActionScore, ...]:
         """Every action that has words, in the page's order."""
-        asked = _continued(prompt, prompt.text + self.template.opening.rstrip(" "))
-        worded = self._worded(situation, asked)
+        asked = _begun(prompt, self.template, self.template.opening.rstrip(" "))
+        worded = self._worded(situation, prompt)
         if not worded:
             return ()
         candidates = [f" {words}" for words in worded]
@@ -88,24 +88,24 @@ class LikelihoodChoice:
             )
         )
 
-    def _worded(self, situation: Situation, asked: Prompt) -> dict[str, str]:
+    def _worded(self, situation: Situation, prompt: Prompt) -> dict[str, str]:
         """Words -> action."""
         worded: dict[str, str] = {}
         for action in situation.available_actions:
             words = self.template.say(action, situation.observation)
             for placeholder in self.profile.placeholders:
                 if placeholder in words:
-                    action, words = self._filled(action, words, placeholder, situation, asked)
+                    action, words = self._filled(action, words, placeholder, situation, prompt)
             if words.strip():
                 worded.setdefault(" ".join(words.split()), action)
         return worded
 
     def _filled(
-        self, action: str, words: str, placeholder: str, situation: Situation, asked: Prompt
+        self, action: str, words: str, placeholder: str, situation: Situation, prompt: Prompt
     ) -> tuple[str, str]:
         """An action and its words with a text that the LLM writes; no words if it writes none."""
         before, _, after = words.partition(placeholder)
-        lead = _continued(asked, f"{asked.text} {before}")
+        lead = _begun(prompt, self.template, self.template.opening + before)
         text = " ".join(self.llm.write(lead, stop=(after or "\n", "\n")).text.split())
         match = self.profile.match(action.replace(placeholder, text), situation.available_actions)
         return (match, f"{before}{text}{after}") if text and match else (action, "")
@@ -125,8 +125,7 @@ class LikelihoodChoice:
         new = [text for text in candidates if text not in self._after_nothing]
         if new:
             text = (self.template.cue + self.template.opening).strip()
-            nothing = Prompt((("user", text),), text, 0, channel="completion")
-            found = self.llm.score(nothing, new)
+            found = self.llm.score(Prompt((), text, 0, channel="completion"), new)
             self._after_nothing |= {
                 text: each.log_probability for text, each in zip(new, found, strict=True)
             }
@@ -149,8 +148,11 @@ def softmax(values: Sequence[float], temperature: float) -> np.ndarray:
     return weights / weights.sum()
 
 
-def _continued(prompt: Prompt, text: str) -> Prompt:
-    """The prompt's text as one to be continued."""
+def _begun(prompt: Prompt, template: Template, opening: str) -> Prompt:
+    """The prompt with the reply begun: its text goes on, or the assistant's turn does."""
+    *turns, (role, question) = prompt.messages
+    answer = (template.cue + opening).lstrip()
+    messages = (*turns, (role, question.removesuffix(template.cue)), ("assistant", answer))
     return dataclasses.replace(
-        prompt, messages=(("user", text),), text=text, reply_schema=None, channel="completion"
+        prompt, messages=messages, text=prompt.text + opening, reply_schema=None
     )

@@ -72,8 +72,8 @@ def scoring(llm: LLM) -> ScoringLLM:
     """
     if not can_score(llm):
         raise ConfigError(
-            f"{llm.name} does not say how likely a text is: --choose likelihood needs a local model "
-            "(smollm2, llama.cpp:FILE.gguf) or a recording of one"
+            f"{llm.name} does not say how likely a text is: --choose likelihood needs a local "
+            "model (smollm2, llama.cpp:FILE.gguf) or a recording of one"
         )
     return cast(ScoringLLM, llm)
 
