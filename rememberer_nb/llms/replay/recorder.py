@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from rememberer_nb.elements import Prompt, Reply
+from rememberer_nb.elements import Prompt, Reply, TextScore
 from rememberer_nb.errors import LLMError, LLMStopError, ReplayError
 from rememberer_nb.llms.protocol import LLM
 from rememberer_nb.llms.replay.recording import Call, key_of, read_recording, request_of
 from rememberer_nb.llms.replay.recording_file import RecordingFile, close_recording, open_recording
-from rememberer_nb.llms.wrapped import WrappedLLM
+from rememberer_nb.llms.replay.scored import Scored, rounded, score_key, write_key
+from rememberer_nb.llms.wrapped import WrappedLLM, scoring
 
 
 class RecordingLLM(WrappedLLM):
@@ -47,9 +50,7 @@ class RecordingLLM(WrappedLLM):
         """The recorded reply, or the inner LLM's, which is then recorded."""
         request = request_of(self.settings, prompt, seed)
         key = key_of(request)
-        if not self._closing.alive:
-            self._file = self._opened()
-        known = self._file.find(key)
+        known = self._opened_file().find(key)
         if known is not None and known.error is None:
             return known.outcome()
         try:
@@ -61,10 +62,33 @@ class RecordingLLM(WrappedLLM):
             raise
         return self._file.keep(key, Call(request, reply)).outcome()
 
+    def score(self, prompt: Prompt, candidates: Sequence[str]) -> tuple[TextScore, ...]:
+        """The recorded scores, or the inner LLM's, rounded, which are then recorded."""
+        key = score_key(prompt, candidates)
+        known = self._opened_file().find_scored(key)
+        if known is None:
+            found = rounded(scoring(self.inner).score(prompt, candidates))
+            known = self._file.keep_scored(key, found)
+        return cast(tuple[TextScore, ...], known)
+
+    def write(self, prompt: Prompt, *, stop: Sequence[str], max_tokens: int = 24) -> Reply:
+        """The recorded text, or the inner LLM's, which is then recorded."""
+        key = write_key(prompt, stop, max_tokens)
+        known = self._opened_file().find_scored(key)
+        if known is None:
+            found = scoring(self.inner).write(prompt, stop=stop, max_tokens=max_tokens)
+            known = self._file.keep_scored(key, found)
+        return dataclasses.replace(cast(Reply, known), prompt_tokens=prompt.n_tokens)
+
     def close(self) -> None:
         """Close the inner LLM, and let go of the file; it is opened again by the next call."""
         super().close()
         self._closing()
+
+    def _opened_file(self) -> RecordingFile:
+        if not self._closing.alive:
+            self._file = self._opened()
+        return self._file
 
     def _opened(self) -> RecordingFile:
         file = open_recording(self.path, self.settings)
@@ -112,6 +136,25 @@ class ReplayLLM:
         if call is None:
             raise ReplayError(f"{self.path}: {self._miss(request)} (key {key[:12]})")
         return call.outcome()
+
+    def score(self, prompt: Prompt, candidates: Sequence[str]) -> tuple[TextScore, ...]:
+        """The recorded scores; `ReplayError` if there are none."""
+        return cast(tuple[TextScore, ...], self._scored(score_key(prompt, candidates)))
+
+    def write(self, prompt: Prompt, *, stop: Sequence[str], max_tokens: int = 24) -> Reply:
+        """The recorded text; `ReplayError` if there is none."""
+        found = cast(Reply, self._scored(write_key(prompt, stop, max_tokens)))
+        return dataclasses.replace(found, prompt_tokens=prompt.n_tokens)
+
+    def _scored(self, key: str) -> Scored:
+        found = self._recording.scored.get(key)
+        if found is None:
+            raise ReplayError(
+                f"{self.path}: this prompt is not among the {len(self._recording.scored)} recorded "
+                "scores; they were recorded with other tasks, seeds, memory, template, form of "
+                f"reply or channel, or not to their end (key {key})"
+            )
+        return found
 
     def _miss(self, request: dict[str, Any]) -> str:
         calls = list(self._recording.calls.values())

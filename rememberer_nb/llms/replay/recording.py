@@ -7,22 +7,25 @@
 
 `key` is a hash of the whole request: the LLM's settings, the messages, the reply's schema and the
 call seed. A failed call has an `error` with its name and message. Keys to endpoints and their
-addresses are in none of it.
+addresses are in none of it. Scores are kept in lines of their own kind (`scored`). A recording that
+is only read may be compressed with gzip.
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import math
 import os
 import stat
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rememberer_nb.elements import Prompt, Reply
+from rememberer_nb.elements import Prompt, Reply, TextScore
 from rememberer_nb.errors import (
     DataError,
     LLMError,
@@ -32,10 +35,11 @@ from rememberer_nb.errors import (
     LLMUnavailableError,
 )
 from rememberer_nb.llms.endpoint.answers import MAX_TOKENS
+from rememberer_nb.llms.replay.scored import Scored, scored_data
 
 FORMAT = "rememberer_nb recording"
 VERSION = 1
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
 # Not on every system, and not needed on those without it.
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0)
 _TOKENS = f"a whole number from 0 to {MAX_TOKENS:,}"
@@ -84,10 +88,11 @@ class Call:
 
 @dataclass(slots=True)
 class Recording:
-    """The calls of a file, by key; `size` is how many bytes of it are whole lines."""
+    """The calls and scores of a file, by key; `size` is how many bytes are whole lines."""
 
     settings: dict[str, Any]
     calls: dict[str, Call] = field(default_factory=dict)
+    scored: dict[str, Scored] = field(default_factory=dict)
     size: int = 0
 
 
@@ -115,6 +120,11 @@ def call_line(key: str, call: Call) -> str:
     return _line(data)
 
 
+def scored_line(key: str, value: Scored) -> str:
+    """The line of a call that scored or wrote."""
+    return _line({"key": key, **scored_data(value)})
+
+
 def read_recording(path: Path) -> Recording:
     """Read a recording; of calls with the same key the last one counts.
 
@@ -125,6 +135,8 @@ def read_recording(path: Path) -> Recording:
     DataError : no such file, or it is no recording; names file and line.
     """
     content = read_recorded_bytes(path)
+    if content.startswith(GZIP):
+        content = _unpacked(content, path)
     whole, newline, _ = content.rpartition(b"\n")
     lines = whole.split(b"\n")
     head = _parse(lines[0], path, 1)
@@ -135,7 +147,11 @@ def read_recording(path: Path) -> Recording:
     recording = Recording(head["settings"], size=len(whole) + len(newline))
     for number, line in enumerate(lines[1:], start=2):
         entry = _Entry(_parse(line, path, number), path, number)
-        recording.calls[entry.get("key", "a text", _is_text)] = _call(entry)
+        key = entry.get("key", "a text", _is_text)
+        if "request" in entry.data:
+            recording.calls[key] = _call(entry)
+        else:
+            recording.scored[key] = _scored(entry)
     return recording
 
 
@@ -156,9 +172,14 @@ def read_recorded_bytes(path: Path) -> bytes:
         raise DataError(f"cannot be read: {error.strerror}", path=path) from None
     except ValueError as error:
         raise DataError(f"cannot be read: {error}", path=path) from None
-    if content.startswith(_GZIP):
-        raise DataError("is compressed: unpack it with gunzip first", path=path)
     return content
+
+
+def _unpacked(content: bytes, path: Path) -> bytes:
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"is no whole gzip file: {error}", path=path) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +226,25 @@ def _call(entry: _Entry) -> Call:
     elif reply is None:
         entry.get("reply", "a reply, or an error", _is_object)
     return Call(request, reply, error)
+
+
+def _scored(entry: _Entry) -> Scored:
+    if "text" in entry.data:
+        text = entry.get("text", "a text", _is_text)
+        return Reply(text, completion_tokens=entry.get("tokens", _TOKENS, _is_count))
+    scores = entry.get("scores", "a list of numbers", _is_numbers)
+    tokens = entry.get("tokens", "as many whole numbers as scores", lambda v: _is_counts(v, scores))
+    return tuple(TextScore(float(s), n) for s, n in zip(scores, tokens, strict=True))
+
+
+def _is_numbers(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        type(each) in (int, float) and math.isfinite(each) for each in value
+    )
+
+
+def _is_counts(value: Any, scores: list[Any]) -> bool:
+    return isinstance(value, list) and len(value) == len(scores) and all(map(_is_count, value))
 
 
 def _is_text(value: Any) -> bool:

@@ -15,13 +15,16 @@ from typing import Any
 
 from rememberer_nb.errors import DataError, MemoryFileError
 from rememberer_nb.llms.replay.recording import (
+    GZIP,
     Call,
     Recording,
     call_line,
     header_line,
     read_recorded_bytes,
     read_recording,
+    scored_line,
 )
+from rememberer_nb.llms.replay.scored import Scored
 from rememberer_nb.system.locks import WriterLock
 
 
@@ -69,6 +72,20 @@ class RecordingFile:
             self._recording.calls[key] = call
         return call
 
+    def find_scored(self, key: str) -> Scored | None:
+        """What was scored or written, if it was kept."""
+        return self._recording.scored.get(key)
+
+    def keep_scored(self, key: str, value: Scored) -> Scored:
+        """As `keep`, for what was scored or written."""
+        with self._lock:
+            known = self.find_scored(key)
+            if known is not None:
+                return known
+            self._stamp = self._append(scored_line(key, value), self._stamp)
+            self._recording.scored[key] = value
+        return value
+
     def check(self, settings: Mapping[str, Any]) -> None:
         """Raise `DataError` unless the file was recorded with these settings."""
         recorded = self._recording.settings
@@ -111,6 +128,9 @@ class RecordingFile:
             if not self.path.exists():
                 self.path.touch()
             content = read_recorded_bytes(self.path)
+            if content.startswith(GZIP):
+                problem = "is compressed: it can be replayed, but not added to; gunzip it first"
+                raise DataError(problem, path=self.path)
             if len(content) < len(header) and header.encode().startswith(content):
                 # New, or its writer came to its end within the first line.
                 os.truncate(self.real, 0)
