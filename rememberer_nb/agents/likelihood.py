@@ -66,7 +66,7 @@ class LikelihoodChoice:
             action = random_action(situation, self.profile, random.rng)
             problem = "no available action has words"
             return Decision(action, **shown, error=problem, error_name="reply")
-        chosen = scores[self._draw([score.score for score in scores], random.rng)]
+        chosen = self._choose(scores, situation, random.rng)
         n_tokens = sum(score.n_tokens for score in scores)
         reply = Reply(chosen.text, prompt.n_tokens, n_tokens, model=self.llm.name)
         return Decision(chosen.action, **shown, reply=reply, scores=scores)
@@ -131,10 +131,19 @@ class LikelihoodChoice:
             }
         return [self._after_nothing[text] for text in candidates]
 
-    def _draw(self, values: Sequence[float], rng: np.random.Generator) -> int:
+    def _choose(
+        self, scores: Sequence[ActionScore], situation: Situation, rng: np.random.Generator
+    ) -> ActionScore:
+        if not self.config.repeats:
+            here = situation.observation
+            taken = {step.action for step in situation.steps if step.observation == here}
+            # Where everything was tried, all may be tried again.
+            scores = [score for score in scores if score.action not in taken] or scores
+        values = [score.score for score in scores]
         if self.config.temperature == 0:
-            return int(np.argmax(values))
-        return int(rng.choice(len(values), p=softmax(values, self.config.temperature)))
+            return scores[int(np.argmax(values))]
+        chances = softmax(values, self.config.temperature)
+        return scores[int(rng.choice(len(values), p=chances))]
 
 
 def softmax(values: Sequence[float], temperature: float) -> np.ndarray:

@@ -166,6 +166,9 @@ class ChoiceConfig:
     temperature: float = setting(0.0, not_negative, "1", "ours",
         "0: the best one; else a draw from the softmax", "--choice-temperature",
         needs=("choose", "likelihood"))
+    repeats: bool = setting(True, flag, "flag", "ours",
+        "may take an action again that it took on this very page", "--repeats",
+        needs=("choose", "likelihood"))
     training_temperature: float | None = setting(None, or_none(not_negative), "1", "ours",
         "while it learns; None: as elsewhere", "--training-temperature",
         needs=("choose", "likelihood"))
