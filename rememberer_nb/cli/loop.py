@@ -79,6 +79,7 @@ class _Call:
         if is_training and args.resume and not args.memory:
             raise ConfigError("--resume needs --memory: the file of the run")
         settings = Settings.of(chosen.configs)
+        settings = settings.for_training() if is_training else settings
         if args.record is not None:
             if run.llm.startswith(("record:", "replay:")):
                 raise ConfigError(f"--record keeps the calls of another LLM, not of {run.llm}")

@@ -2,7 +2,8 @@
 
 One seed is one unit of work: two trainings (from the initial memory and from an empty one), then
 every condition on the same test tasks with the same seeds, so that differences are paired. Finished
-seeds are kept in a file and not run again; seeds run in parallel through joblib.
+seeds are kept in a file and not run again; seeds run in parallel through joblib. What an LLM that
+scores or answers slowly has said is kept, too, so that a seed goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,15 +23,14 @@ import joblib
 import numpy as np
 from tqdm.auto import tqdm
 
-from rememberer_nb.agents.interface import Agent
 from rememberer_nb.agents.telling import describe_agent
 from rememberer_nb.analysis.metrics import METRICS, episode_metrics
-from rememberer_nb.config import checked_count
+from rememberer_nb.config import checked_count, replace
 from rememberer_nb.elements import Episode
 from rememberer_nb.envs.profile import TextEnv
 from rememberer_nb.envs.registry import EnvSpec, find_env, register_env
 from rememberer_nb.errors import DataError, WorkerError
-from rememberer_nb.llms import close
+from rememberer_nb.llms import LLM, RecordingLLM, close
 from rememberer_nb.loop.build import Settings, build_agent, build_env, build_llm, build_memory
 from rememberer_nb.loop.episode import memory_of
 from rememberer_nb.loop.training import Conduct, evaluate, train
@@ -52,6 +52,7 @@ CONDITIONS = {
     "rememberer": "the initial memory, then trained",
     "rememberer_from_empty": "an empty memory, then trained",
     "shuffled_values": "the trained memory with its values dealt out anew",
+    "no_discouraged": "the trained memory, shown without discouraged advice",
 }
 
 PAIRS = (
@@ -59,6 +60,7 @@ PAIRS = (
     ("rememberer", "fixed_exemplars"),
     ("rememberer", "frozen_memory"),
     ("rememberer", "shuffled_values"),
+    ("rememberer", "no_discouraged"),
     ("rememberer_from_empty", "llm_only"),
     ("frozen_memory", "llm_only"),
     ("fixed_exemplars", "llm_only"),
@@ -74,62 +76,99 @@ class Comparison:
     test_tasks: tuple[int, ...]
     seeds: tuple[int, ...]
 
+    @property
+    def n_episodes(self) -> int:
+        """Of each seed: two trainings, and all conditions on the test tasks."""
+        n_training = self.settings.rollout.n_epochs * len(self.train_tasks)
+        return 2 * n_training + len(CONDITIONS) * len(self.test_tasks)
 
-def run_seed(comparison: Comparison, seed: int) -> dict[str, Any]:
+
+def run_seed(
+    comparison: Comparison,
+    seed: int,
+    *,
+    llm: LLM | None = None,
+    on_episode: Callable[[Episode], None] | None = None,
+) -> dict[str, Any]:
     """All conditions for one seed.
+
+    Parameters
+    ----------
+    llm : by default a new one, from the settings.
+    on_episode : told of each episode that is over.
 
     Returns
     -------
     dict
-        "seed"; "test": a row of metrics per condition; "training": per trained condition and epoch
-        a row of metrics on the training tasks, while learning; "n_records" per trained condition.
+        "seed"; "test": per condition a row of metrics, with the success (0 or 1) and reward of each
+        test task; "training": per trained condition and epoch a row of metrics on the training
+        tasks, while learning; "n_records" per trained condition.
     """
     env = build_env(comparison.settings)
     settings = comparison.settings
     empty = dataclasses.replace(settings, initial="empty")
-    with_initial, curve = _train(env, comparison, settings, "rememberer", seed)
-    from_empty, curve_empty = _train(env, comparison, empty, "rememberer_from_empty", seed)
+    llm, conduct = llm or build_llm(env, settings), Conduct(False, on_episode=on_episode)
+    run = _Run(comparison, env, llm, seed, dataclasses.replace(conduct, keep_episodes=False))
+    with_initial, curve = run.trained(settings, "rememberer")
+    from_empty, curve_empty = run.trained(empty, "rememberer_from_empty")
     shuffled = with_initial.shuffled(np.random.default_rng(np.random.SeedSequence((seed, 1))))
     memories = {
         "frozen_memory": build_memory(settings),
         "rememberer": with_initial,
         "rememberer_from_empty": from_empty,
         "shuffled_values": shuffled,
+        "no_discouraged": with_initial,
     }
-    rows = []
-    for condition in CONDITIONS:
-        agent = _agent(condition, env, settings, memories.get(condition), seed)
-        episodes = evaluate(env, agent, comparison.test_tasks, seed=seed)
-        rows.append({"agent": condition, "seed": seed, **episode_metrics(episodes)})
+    rows = [run.tested(condition, memories.get(condition)) for condition in CONDITIONS]
     sizes = {name: len(memories[name]) for name in ("rememberer", "rememberer_from_empty")}
     return {"seed": seed, "test": rows, "training": curve + curve_empty, "n_records": sizes}
 
 
-def _agent(
-    condition: str,
-    env: TextEnv,
-    settings: Settings,
-    memory: ExperienceMemory | None,
-    seed: int,
-) -> Agent:
-    name = condition if memory is None else "rememberer"
-    return build_agent(name, env, settings, memory=memory, seed=seed)
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What the parts of a seed share."""
 
+    comparison: Comparison
+    env: TextEnv
+    llm: LLM
+    seed: int
+    conduct: Conduct
 
-def _train(
-    env: TextEnv, comparison: Comparison, settings: Settings, condition: str, seed: int
-) -> tuple[ExperienceMemory, list[dict[str, Any]]]:
-    memory = build_memory(settings)
-    agent = build_agent("rememberer", env, settings, memory=memory, seed=seed)
-    episodes = train(
-        env,
-        agent,
-        comparison.train_tasks,
-        seed=seed,
-        config=settings.rollout,
-        conduct=Conduct(keep_episodes=False),
-    )
-    return memory, epoch_rows(episodes, agent=condition, seed=seed)
+    def trained(
+        self, settings: Settings, condition: str
+    ) -> tuple[ExperienceMemory, list[dict[str, Any]]]:
+        """A memory after training, and the metrics of each epoch."""
+        memory, settings = build_memory(settings), settings.for_training()
+        agent = build_agent(
+            "rememberer", self.env, settings, memory=memory, seed=self.seed, llm=self.llm
+        )
+        episodes = train(
+            self.env,
+            agent,
+            self.comparison.train_tasks,
+            seed=self.seed,
+            config=settings.rollout,
+            conduct=self.conduct,
+        )
+        return memory, epoch_rows(episodes, agent=condition, seed=self.seed)
+
+    def tested(self, condition: str, memory: ExperienceMemory | None) -> dict[str, Any]:
+        """A condition on the test tasks."""
+        settings = self.comparison.settings
+        if condition == "no_discouraged":
+            without = replace(settings.exemplar, use_discouraged=False)
+            settings = dataclasses.replace(settings, exemplar=without)
+        name = condition if memory is None else "rememberer"
+        agent = build_agent(name, self.env, settings, memory=memory, seed=self.seed, llm=self.llm)
+        tasks = self.comparison.test_tasks
+        episodes = evaluate(self.env, agent, tasks, seed=self.seed, conduct=self.conduct)
+        return {
+            "agent": condition,
+            "seed": self.seed,
+            **episode_metrics(episodes),
+            "successes": [int(episode.is_success) for episode in episodes],
+            "rewards": [episode.total_reward for episode in episodes],
+        }
 
 
 def epoch_rows(episodes: Sequence[Episode | Outcome], **labels: Any) -> list[dict[str, Any]]:
@@ -146,6 +185,7 @@ def compare(
     comparison: Comparison,
     *,
     path: Path | None = None,
+    recordings: Path | None = None,
     n_jobs: int = 1,
     is_shown: bool = True,
 ) -> list[dict[str, Any]]:
@@ -155,14 +195,19 @@ def compare(
     ----------
     path : a JSON Lines file of finished seeds. What is in it is not run again, provided that it
         belongs to the same comparison; anything else in it is a `DataError`.
+    recordings : a folder for what the LLM says, a file per seed; a seed looks into those of the
+        others, too (`RecordingLLM`).
     n_jobs : processes; the results do not depend on it.
-    is_shown : whether to show a progress bar.
+    is_shown : whether to show progress: a bar of seeds, and one of episodes for each seed where
+        what the LLM says is kept.
     """
     n_jobs = checked_count("--jobs", n_jobs, 1, MAX_JOBS)
     done = _read_done(path, comparison) if path is not None else {}
     waiting = [seed for seed in comparison.seeds if seed not in done]
     spec = find_env(comparison.settings.env)
-    calls = [joblib.delayed(_in_worker)(spec, comparison, seed) for seed in waiting]
+    calls = [
+        joblib.delayed(_in_worker)(spec, comparison, seed, recordings, is_shown) for seed in waiting
+    ]
     with closing(in_parallel(calls, n_jobs)) as results:
         bar = tqdm(results, total=len(waiting), desc="compare", unit="seed", disable=not is_shown)
         for result in bar:
@@ -212,10 +257,23 @@ def in_parallel(calls: Sequence[Any], n_jobs: int) -> Generator[Any, None, None]
         ) from error
 
 
-def _in_worker(spec: EnvSpec, comparison: Comparison, seed: int) -> dict[str, Any]:
+def _in_worker(
+    spec: EnvSpec, comparison: Comparison, seed: int, recordings: Path | None, is_shown: bool
+) -> dict[str, Any]:
     """`run_seed` in a process that may not know the environment yet."""
     register_env(spec)
-    return run_seed(comparison, seed)
+    if recordings is None:
+        return run_seed(comparison, seed)
+    llm = build_llm(build_env(comparison.settings), comparison.settings)
+    others = [path for path in sorted(recordings.glob("seed-*.jsonl")) if path.stat().st_size]
+    own = recordings / f"seed-{seed}.jsonl"
+    recorded = RecordingLLM(llm, own, also=[path for path in others if path != own])
+    total = comparison.n_episodes
+    bar = tqdm(
+        total=total, desc=f"seed {seed}", unit="episode", position=1 + seed, disable=not is_shown
+    )
+    with bar, closing(recorded):
+        return run_seed(comparison, seed, llm=recorded, on_episode=lambda _: bar.update())
 
 
 def _append(path: Path, result: dict[str, Any]) -> None:
@@ -282,6 +340,7 @@ def _is_finished(row: Any) -> bool:
         and [each["agent"] for each in test] == list(CONDITIONS)
         and bool(training)
         and all(_is_count(each.get("epoch")) for each in training)
+        and all(_is_paired(each, test[0]) for each in test)
         and all(map(_is_count, sizes.values()))
     )
 
@@ -292,6 +351,14 @@ def _is_row(row: Any, seed: int) -> bool:
         and isinstance(row.get("agent"), str)
         and row.get("seed") == seed
         and all(_is_number(row.get(metric)) for metric in METRICS)
+    )
+
+
+def _is_paired(row: dict[str, Any], first: dict[str, Any]) -> bool:
+    """Whether a row tells the tasks apart, as many as the first one."""
+    lists = [row.get("successes"), row.get("rewards"), first.get("successes")]
+    return all(isinstance(each, list) and all(map(_is_number, each)) for each in lists) and (
+        len({len(each) for each in lists if each is not None}) == 1
     )
 
 

@@ -5,6 +5,7 @@ The command line, the notebooks and the experiments all build their agents here.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,7 @@ from rememberer_nb.config import (
     RlemConfig,
     RolloutConfig,
     RunConfig,
+    replace,
 )
 from rememberer_nb.elements import Record
 from rememberer_nb.envs import make_env
@@ -88,6 +90,13 @@ class Settings:
         run = RunConfig(env=self.env, llm=self.llm, initial=self.initial)
         others = {name: getattr(self, name) for name in STAGES if name not in ("run", "llm")}
         return {"run": run, **others, "llm": self.llm_config}
+
+    def for_training(self) -> Settings:
+        """As they are while a memory learns: with the temperature of training."""
+        warm = self.choice.training_temperature
+        if warm is None:
+            return self
+        return dataclasses.replace(self, choice=replace(self.choice, temperature=warm))
 
     @property
     def new_initial(self) -> str:

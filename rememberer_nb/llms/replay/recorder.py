@@ -11,7 +11,13 @@ from typing import Any, cast
 from rememberer_nb.elements import Prompt, Reply, TextScore
 from rememberer_nb.errors import LLMError, LLMStopError, ReplayError
 from rememberer_nb.llms.protocol import LLM
-from rememberer_nb.llms.replay.recording import Call, key_of, read_recording, request_of
+from rememberer_nb.llms.replay.recording import (
+    Call,
+    key_of,
+    read_recording,
+    request_of,
+    same_llm,
+)
 from rememberer_nb.llms.replay.recording_file import RecordingFile, close_recording, open_recording
 from rememberer_nb.llms.replay.scored import Scored, rounded, score_key, write_key
 from rememberer_nb.llms.wrapped import WrappedLLM, scoring
@@ -28,6 +34,7 @@ class RecordingLLM(WrappedLLM):
     ----------
     inner : the LLM. Its settings must be those of the file.
     path : the file; made if it does not exist.
+    also : other recordings of the same LLM, whose scores need not be asked for; they are copied.
 
     While it is open no other process can record to the file; `close` lets go of it.
 
@@ -36,10 +43,13 @@ class RecordingLLM(WrappedLLM):
     DataError : the file is no recording, or one with other settings, or cannot be written.
     """
 
-    def __init__(self, inner: LLM, path: str | Path):
+    def __init__(self, inner: LLM, path: str | Path, *, also: Sequence[str | Path] = ()):
         super().__init__(inner)
         self.path = Path(path)
         self._file = self._opened()
+        self._also: dict[str, Scored] = {}
+        for other in also:
+            self._also |= same_llm(Path(other), self.settings).scored
 
     @property
     def name(self) -> str:
@@ -65,7 +75,7 @@ class RecordingLLM(WrappedLLM):
     def score(self, prompt: Prompt, candidates: Sequence[str]) -> tuple[TextScore, ...]:
         """The recorded scores, or the inner LLM's, rounded, which are then recorded."""
         key = score_key(prompt, candidates)
-        known = self._opened_file().find_scored(key)
+        known = self._known(key)
         if known is None:
             found = rounded(scoring(self.inner).score(prompt, candidates))
             known = self._file.keep_scored(key, found)
@@ -74,7 +84,7 @@ class RecordingLLM(WrappedLLM):
     def write(self, prompt: Prompt, *, stop: Sequence[str], max_tokens: int = 24) -> Reply:
         """The recorded text, or the inner LLM's, which is then recorded."""
         key = write_key(prompt, stop, max_tokens)
-        known = self._opened_file().find_scored(key)
+        known = self._known(key)
         if known is None:
             found = scoring(self.inner).write(prompt, stop=stop, max_tokens=max_tokens)
             known = self._file.keep_scored(key, found)
@@ -84,6 +94,13 @@ class RecordingLLM(WrappedLLM):
         """Close the inner LLM, and let go of the file; it is opened again by the next call."""
         super().close()
         self._closing()
+
+    def _known(self, key: str) -> Scored | None:
+        file = self._opened_file()
+        known = file.find_scored(key)
+        if known is None and key in self._also:
+            return file.keep_scored(key, self._also[key])
+        return known
 
     def _opened_file(self) -> RecordingFile:
         if not self._closing.alive:

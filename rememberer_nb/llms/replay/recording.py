@@ -155,6 +155,24 @@ def read_recording(path: Path) -> Recording:
     return recording
 
 
+def same_llm(path: Path, settings: Mapping[str, Any]) -> Recording:
+    """A recording that was made with these settings; `DataError` if it is another's."""
+    recording = read_recording(path)
+    check_settings(recording.settings, settings, path)
+    return recording
+
+
+def check_settings(recorded: Mapping[str, Any], settings: Mapping[str, Any], path: Path) -> None:
+    """Raise `DataError` unless the file was recorded with these settings."""
+    if recorded != settings:
+        names = settings.keys() | recorded.keys()
+        differing = sorted(n for n in names if settings.get(n) != recorded.get(n))
+        raise DataError(
+            f"was recorded with other settings ({', '.join(differing)}): take another file",
+            path=path,
+        )
+
+
 def read_recorded_bytes(path: Path) -> bytes:
     """The content of a recording's file.
 

@@ -19,6 +19,7 @@ from rememberer_nb.llms.replay.recording import (
     Call,
     Recording,
     call_line,
+    check_settings,
     header_line,
     read_recorded_bytes,
     read_recording,
@@ -88,14 +89,7 @@ class RecordingFile:
 
     def check(self, settings: Mapping[str, Any]) -> None:
         """Raise `DataError` unless the file was recorded with these settings."""
-        recorded = self._recording.settings
-        if recorded != settings:
-            names = settings.keys() | recorded.keys()
-            differing = sorted(n for n in names if settings.get(n) != recorded.get(n))
-            raise DataError(
-                f"was recorded with other settings ({', '.join(differing)}): take another file",
-                path=self.path,
-            )
+        check_settings(self._recording.settings, settings, self.path)
 
     def is_current(self) -> bool:
         """Whether the file is as it was left."""
