@@ -116,16 +116,16 @@ def intervals(by_seed: Mapping[int, Sequence[Episode | Outcome]]) -> dict[str, l
 
 
 def summary_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """Mean and 95 % interval over seeds per agent.
+    """Mean and 95 % interval per agent, over seeds or tasks.
 
     Parameters
     ----------
-    rows : one per (agent, seed), with "agent", "seed" and the metrics.
+    rows : one per agent and seed (or task), with "agent" and the metrics.
 
     Returns
     -------
     DataFrame
-        One row per (agent, metric): agent, metric, mean, low, high, n (seeds); agents in order of
+        One row per (agent, metric): agent, metric, mean, low, high, n (rows); agents in order of
         appearance. low and high are NaN with one seed.
     """
     import pandas as pd
@@ -140,14 +140,19 @@ def summary_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
 
 
 def paired_differences(
-    rows: Iterable[dict[str, Any]], pairs: Iterable[tuple[str, str]]
+    rows: Iterable[dict[str, Any]], pairs: Iterable[tuple[str, str]], unit: str = "seed"
 ) -> pd.DataFrame:
     """Differences of agents run with the same seeds on the same tasks.
+
+    Parameters
+    ----------
+    rows : one per agent and unit.
+    unit : what is paired, "seed" or "task": a column of the rows.
 
     Returns
     -------
     DataFrame
-        One row per (agent, baseline, metric): the mean over seeds of metric(agent) −
+        One row per (agent, baseline, metric): the mean over units of metric(agent) −
         metric(baseline), its bootstrap interval, n, and `is_clear`: the interval excludes 0. One
         seed has no interval (NaN), and nothing is clear.
     """
@@ -157,7 +162,7 @@ def paired_differences(
     result = []
     for agent, baseline in pairs:
         for metric in METRICS:
-            wide = frame.pivot(index="seed", columns="agent", values=metric)
+            wide = frame.pivot(index=unit, columns="agent", values=metric)
             difference = (wide[agent] - wide[baseline]).dropna().to_numpy()
             low, high = bootstrap_interval(difference)
             is_clear = low > 0 or high < 0
@@ -166,6 +171,32 @@ def paired_differences(
             )
     columns = ["agent", "baseline", "metric", "mean", "low", "high", "n", "is_clear"]
     return pd.DataFrame(result, columns=columns)
+
+
+def by_task(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row per agent and task, the mean over seeds, from rows per agent and seed.
+
+    Parameters
+    ----------
+    rows : with "agent", and a number per task in "successes" and "rewards".
+
+    Examples
+    --------
+    >>> rows = [{"agent": "a", "successes": [s, 1], "rewards": [0, 2]} for s in (0, 1)]
+    >>> [(row["task"], row["success_rate"], row["mean_reward"]) for row in by_task(rows)]
+    [(0, 0.5, 0.0), (1, 1.0, 2.0)]
+    """
+    of_agent: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        of_agent.setdefault(row["agent"], []).append(row)
+    found = []
+    for agent, seeds in of_agent.items():
+        successes = np.mean([row["successes"] for row in seeds], axis=0)  # (n_tasks,)
+        rewards = np.mean([row["rewards"] for row in seeds], axis=0)
+        for task, (success, reward) in enumerate(zip(successes, rewards, strict=True)):
+            values = {"success_rate": float(success), "mean_reward": float(reward)}
+            found.append({"agent": agent, "task": task, **values})
+    return found
 
 
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

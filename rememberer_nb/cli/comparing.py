@@ -12,12 +12,14 @@ from rememberer_nb.cli.options_used import check_agent_settings, refuse
 from rememberer_nb.cli.settings import Chosen, add_settings, choose_settings
 from rememberer_nb.config import checked_count, replace
 from rememberer_nb.config.fields import MAX_SEEDS, seed_range
+from rememberer_nb.config.reading import read_config
 from rememberer_nb.errors import ConfigError
+from rememberer_nb.experiments.registered import registration
 from rememberer_nb.system.places import claimed_folder, write_text
 
 
 def _is_compared(name: str) -> bool:
-    return not name.startswith("llm.") and name not in ("run.agent", "run.tasks")
+    return not name.startswith("llm.") and name != "run.agent"
 
 
 def add_compare_commands(add: Callable[..., argparse.ArgumentParser], commands: Any) -> None:
@@ -39,7 +41,10 @@ def add_compare_commands(add: Callable[..., argparse.ArgumentParser], commands: 
 
 
 def compare_agents(args: argparse.Namespace) -> dict[str, Any]:
-    """Epochs on S0, then the test tasks, every condition with the same seeds."""
+    """Epochs on S0, then the test tasks, every condition with the same seeds.
+
+    A comparison with an LLM for which settings are registered takes those.
+    """
     from rememberer_nb.experiments.comparison import compare
     from rememberer_nb.loop.build import Settings
     from rememberer_nb.teaching.report import (
@@ -54,11 +59,12 @@ def compare_agents(args: argparse.Namespace) -> dict[str, Any]:
     configs, run = chosen.configs, chosen.configs["run"]
     if args.stand_in_sweep:
         return _sweep_stand_in(args, chosen)
-    comparison = comparison_of(Settings.of(configs), tuple(seed_range(run.seeds)))
+    comparison = comparison_of(Settings.of(configs), tuple(seed_range(run.seeds)), run.tasks)
     if args.out:
         numbers, text = run_comparison(args.out, comparison, n_jobs=args.jobs)
     else:
-        numbers = comparison_numbers(compare(comparison, n_jobs=args.jobs))
+        results = compare(comparison, n_jobs=args.jobs)
+        numbers = comparison_numbers(results, comparison.unit)
         text = comparison_text(numbers, comparison)
     save = {"save": partial(write_comparison, args.out, numbers, text)} if args.out else {}
     return {"env": run.env, "n_seeds": len(comparison.seeds), **numbers, "text": text, **save}
@@ -68,14 +74,18 @@ def _chosen(args: argparse.Namespace) -> Chosen:
     if args.n_seeds is not None:
         seeds = f"0:{checked_count('--n-seeds', args.n_seeds, 1, MAX_SEEDS)}"
         args.noted = [*getattr(args, "noted", []), ("--n-seeds", "run.seeds", seeds)]
-    chosen = choose_settings(args, {"run.seeds": "0:12"})
+    asked = choose_settings(args).configs["run"]
+    registered = registration(asked.llm, asked.env)
+    defaults = {"run.seeds": "0:12"} if registered is None else read_config(registered)
+    chosen = choose_settings(args, {**defaults, "run.llm": asked.llm})
     run = replace(chosen.configs["run"], agent="rememberer")
-    if run.llm.partition(":")[0] in ("openai", "llama.cpp", "record", "replay"):
-        raise ConfigError(f"compare asks no server, model or recording: {run.llm}")
+    if run.llm.partition(":")[0] in ("openai", "record"):
+        hint = " (--out keeps what a local model says)" if run.llm.startswith("record") else ""
+        raise ConfigError(f"compare asks no server, and makes no recording: {run.llm}{hint}")
     refuse(
         chosen.given,
         lambda name: not _is_compared(name),
-        "compare runs all agents on fixed tasks, and asks no server",
+        "compare runs all agents, and asks no server",
     )
     chosen = Chosen({**chosen.configs, "run": run}, chosen.given)
     check_agent_settings(chosen, chosen.given, is_training=True)

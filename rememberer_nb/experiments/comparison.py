@@ -77,6 +77,13 @@ class Comparison:
     seeds: tuple[int, ...]
 
     @property
+    def unit(self) -> str:
+        """What intervals are over: the draws of the stand-in differ by seed; a real LLM draws
+        nothing in a test, and what could have come out otherwise are the tasks.
+        """
+        return "seed" if self.settings.llm.partition(":")[0] == "offline" else "task"
+
+    @property
     def n_episodes(self) -> int:
         """Of each seed: two trainings, and all conditions on the test tasks."""
         n_training = self.settings.rollout.n_epochs * len(self.train_tasks)

@@ -7,18 +7,21 @@ Specs for `make_llm` and the command line::
     llama.cpp:FILE.gguf        a local model (extra `llama`)
     record:FILE:SPEC           another one of these, every call kept in a file
     replay:FILE                the calls of such a file, for nothing
+    replay:smollm2             the bundled recording of a real model
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 from rememberer_nb.config import LLMConfig, OfflineConfig, replace
 from rememberer_nb.envs.profile import Profile
-from rememberer_nb.errors import ConfigError
+from rememberer_nb.errors import ConfigError, DataError
 from rememberer_nb.llms.budget import with_budget
 from rememberer_nb.llms.offline import OfflineLLM
 from rememberer_nb.llms.protocol import LLM, make_llm, register_configured_llm
 from rememberer_nb.llms.replay.recorder import RecordingLLM, ReplayLLM
 from rememberer_nb.llms.wrapped import close, interrupt
+from rememberer_nb.system.resources import data_path
 
 
 def register_llm(name: str, factory: Callable[[str, Profile], LLM]) -> None:
@@ -60,7 +63,17 @@ def _record(detail: str, profile: Profile, config: LLMConfig, offline: OfflineCo
 def _replay(detail: str, profile: Profile, config: LLMConfig, _: OfflineConfig) -> LLM:
     if not detail:
         raise ConfigError("expected replay:FILE, got no file")
-    return ReplayLLM(detail)
+    return ReplayLLM(_bundled(detail, profile) or detail)
+
+
+def _bundled(name: str, profile: Profile) -> Path | None:
+    """The bundled recording of that name for an environment, if there is one."""
+    if not name.isidentifier():
+        return None
+    try:
+        return data_path("recordings", f"{name}-{profile.name}.jsonl.gz")
+    except DataError:
+        return None
 
 
 register_configured_llm("offline", _offline)

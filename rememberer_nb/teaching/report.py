@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rememberer_nb.analysis.metrics import (
+    by_task,
     difference_text,
     interval_text,
     paired_differences,
@@ -41,14 +42,16 @@ def default_comparison(
     return comparison_of(Settings(env=env, llm=llm), tuple(range(n_seeds)))
 
 
-def comparison_of(settings: Settings, seeds: tuple[int, ...]) -> Comparison:
-    """Epochs on S0, then the test tasks; from the environment's own start by default."""
+def comparison_of(
+    settings: Settings, seeds: tuple[int, ...], tasks: str | None = None
+) -> Comparison:
+    """Epochs on S0, then `tasks`, by default the test tasks; from the environment's own start."""
     settings = dataclasses.replace(settings, initial=settings.new_initial)
     n_tasks = len(build_env(settings).unwrapped.tasks)
     return Comparison(
         settings=settings,
         train_tasks=task_numbers("S0", n_tasks, settings.env),
-        test_tasks=task_numbers("test", n_tasks, settings.env),
+        test_tasks=task_numbers(tasks or "test", n_tasks, settings.env),
         seeds=seeds,
     )
 
@@ -58,16 +61,24 @@ def run_comparison(
 ) -> tuple[dict[str, Any], str]:
     """Compare the agents; returns the numbers and a text table, for `write_comparison`.
 
-    Finished seeds are kept in comparison.jsonl in the folder: with the same comparison it goes on
-    from there. Its settings are written to config.toml, for ``compare --config``.
+    Finished seeds are kept in comparison.jsonl in the folder, and what a real LLM says in
+    recordings/: with the same comparison it goes on from there. Its settings are written to
+    config.toml, for ``compare --config``.
     """
+    recordings = None
+    if comparison.unit == "task" and not comparison.settings.llm.startswith("replay:"):
+        recordings = folder / "recordings"
     results = compare(
-        comparison, path=folder / "comparison.jsonl", n_jobs=n_jobs, is_shown=is_shown
+        comparison,
+        path=folder / "comparison.jsonl",
+        recordings=recordings,
+        n_jobs=n_jobs,
+        is_shown=is_shown,
     )
     configs, seeds = comparison.settings.configs(), comparison.seeds
     run = replace(configs["run"], seeds=f"{seeds[0]}:{seeds[-1] + 1}")
     write_text(folder / "config.toml", to_toml({**configs, "run": run}))
-    numbers = comparison_numbers(results)
+    numbers = comparison_numbers(results, comparison.unit)
     return numbers, comparison_text(numbers, comparison)
 
 
@@ -90,13 +101,17 @@ def _write_comparison(numbers: dict[str, Any], text: str, table: Path, folder: P
     return [table, *drawn]
 
 
-def comparison_numbers(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """Summary, paired differences and training curves as plain rows."""
+def comparison_numbers(results: list[dict[str, Any]], unit: str = "seed") -> dict[str, Any]:
+    """Summary, paired differences and training curves as plain rows.
+
+    `unit` is what the intervals on the test tasks are over: "seed", or "task" (`by_task`).
+    """
     rows = [row for result in results for row in result["test"]]
+    units = rows if unit == "seed" else by_task(rows)
     training = [row for result in results for row in result["training"]]
     return {
-        "summary": plain_rows(summary_table(rows)),
-        "differences": plain_rows(paired_differences(rows, PAIRS)),
+        "summary": plain_rows(summary_table(units)),
+        "differences": plain_rows(paired_differences(units, PAIRS, unit)),
         "training": plain_rows(training_curve(training)),
         "learning": plain_rows(learning_gain(training)),
         "rows": rows,
@@ -137,12 +152,18 @@ def comparison_text(numbers: dict[str, Any], comparison: Comparison) -> str:
     """The table that ends a run, for a terminal."""
     n_seeds = len(comparison.seeds)
     settings = comparison.settings
-    seeds, spread = f"{n_seeds} seeds", "mean and 95 % bootstrap interval over seeds"
+    seeds, spread = (
+        f"{n_seeds} seed{'' if n_seeds == 1 else 's'}",
+        "mean and 95 % bootstrap interval over seeds",
+    )
     claim = "* the interval excludes 0; without it no effect is claimed"
-    if n_seeds == 1:
+    if comparison.unit == "task":
+        spread = "mean and 95 % bootstrap interval over tasks, each the mean over seeds"
+    elif n_seeds == 1:
         seeds, spread = "1 seed", "means"
         claim = "- one seed has no interval, so no effect is claimed"
-    llm = settings.llm + (" stand-in" if settings.llm.startswith("offline") else "")
+    llm = settings.llm.removeprefix("replay:")
+    llm += " stand-in" if llm.startswith("offline") else ""
     lines = [
         f"{len(comparison.test_tasks)} test tasks, {seeds}; {find_env(settings.env).place}, "
         f"LLM: {llm}; {spread}",
