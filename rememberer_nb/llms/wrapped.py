@@ -4,12 +4,13 @@
 - `interrupt()`, optional: give up the calls under way, from another thread.
 - `close()`, optional: let go of connections and threads.
 - `score` and `write`, optional: how likely texts are (`protocol.ScoringLLM`).
+- `count_tokens(text)`, optional: by its own tokenizer.
 - `use_budget(budget)`, optional: ask it before every request; True if so (`budget`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from rememberer_nb.elements import Prompt, Reply, TextScore
@@ -76,6 +77,13 @@ def scoring(llm: LLM) -> ScoringLLM:
             "model (smollm2, llama.cpp:FILE.gguf) or a recording of one"
         )
     return cast(ScoringLLM, llm)
+
+
+def token_counter(llm: LLM) -> Callable[[str], int] | None:
+    """The LLM's own count of a text's tokens, if it has one."""
+    while isinstance(llm, WrappedLLM):
+        llm = llm.inner
+    return getattr(llm, "count_tokens", None)
 
 
 def _nothing() -> None:

@@ -40,6 +40,7 @@ from rememberer_nb.envs.profile import Profile, TextEnv, profile_of
 from rememberer_nb.envs.registry import DEFAULT_ENV, find_env
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.llms import LLM, make_llm
+from rememberer_nb.llms.wrapped import token_counter
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.memory.history import History
 from rememberer_nb.memory.initial import read_initial
@@ -189,7 +190,7 @@ def build_agent(
     memory: ExperienceMemory | None = None,
     seed: int = 0,
     llm: LLM | None = None,
-    count_tokens: CountTokens = estimate_tokens,
+    count_tokens: CountTokens | None = None,
 ) -> Agent:
     """An agent by name.
 
@@ -200,7 +201,8 @@ def build_agent(
     seed : draws the exemplars of "fixed_exemplars" from the initial records.
     llm : shared by several agents (its budget, what it found out of the server); by default a new
         one, from `settings`.
-    count_tokens : text -> tokens, for the budgets of exemplars and prompt; an estimate by default.
+    count_tokens : text -> tokens, for the budgets of exemplars and prompt; by default the LLM's own
+        count, where it has one, or an estimate.
     """
     settings, profile = settings or Settings(), profile_of(env)
     if name == "random":
@@ -208,6 +210,7 @@ def build_agent(
     if name not in AGENTS:
         raise ConfigError(f"no agent is named {name!r:.80}; known: {', '.join(AGENTS)}")
     llm = llm or build_llm(env, settings)
+    count_tokens = count_tokens or token_counter(llm) or estimate_tokens
     asks: dict[str, Any] = {"prompt": settings.prompt, "count_tokens": count_tokens}
     if name in OFFLINE_AGENTS:
         asks["choice"] = settings.choice

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from rememberer_nb.testing.local_server import completion, running, stand_in_server
+from rememberer_nb.testing.tiny_model import write_tiny_gpt2_model
 
 KEY = "sk-test-0123456789abcdef-DO-NOT-LEAK"
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -86,3 +87,11 @@ def point_at(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def tiny_gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model of SmolLM2's kind; skips without the extra."""
+    for name in ("xllamacpp", "gguf"):
+        pytest.importorskip(name, reason="needs the extra: pip install 'rememberer-nb[llama]'")
+    return write_tiny_gpt2_model(tmp_path_factory.mktemp("gpt2") / "tiny.gguf")

@@ -14,10 +14,10 @@ from rememberer_nb.config import LLMConfig, replace
 from rememberer_nb.errors import ConfigError, DataError, MissingExtraError
 from rememberer_nb.llms.endpoint.client import OpenAILLM
 from rememberer_nb.llms.endpoint.secret import NO_KEY, Endpoint
+from rememberer_nb.llms.local.scores import check_gguf
 from rememberer_nb.llms.wrapped import WrappedLLM
 
 CONTEXT_TOKENS = 8192
-_MAGIC = b"GGUF"
 _SILENT = -1
 # The threads of a smaller model would mostly wait for each other, and busily so.
 _MIN_BYTES_FOR_THREADS = 16 * 2**20
@@ -53,7 +53,7 @@ class LlamaServer:
         n_threads: int | None = None,
     ):
         self.path = Path(path)
-        _check_model(self.path)
+        check_gguf(self.path)
         try:
             import xllamacpp
         except ImportError as error:
@@ -137,15 +137,3 @@ class LlamaCppLLM(WrappedLLM):
         """Give up what is under way; end the client and the server."""
         super().close()
         self.server.close()
-
-
-def _check_model(path: Path) -> None:
-    if not path.is_file():
-        raise ConfigError(f"no model file {str(path)!r}: expected llama.cpp:FILE.gguf")
-    try:
-        with path.open("rb") as file:
-            is_model = file.read(len(_MAGIC)) == _MAGIC
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", path=path) from error
-    if not is_model:
-        raise DataError("is not a GGUF file", path=path)

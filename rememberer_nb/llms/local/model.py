@@ -14,11 +14,10 @@ from rememberer_nb.config import LLMConfig
 from rememberer_nb.elements import Prompt, Reply, TextScore
 from rememberer_nb.errors import ConfigError, DataError
 from rememberer_nb.llms.local.llama_cpp import LlamaCppLLM
-from rememberer_nb.llms.local.scores import Scorer
+from rememberer_nb.llms.local.scores import CONTEXT_TOKENS, Scorer
 
 # Who computes scores.
 BACKENDS = ("numpy", "llama.cpp")
-CONTEXT_TOKENS = 8192
 
 
 class LocalLLM:
@@ -93,6 +92,11 @@ class LocalLLM:
             text = scorer.write(self.context(prompt), stop=stop, max_tokens=max_tokens)
             n_tokens = len(scorer.tokenize(text)) if text else 0
         return Reply(text, prompt.n_tokens, n_tokens, model=self.name)
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a text has."""
+        with self._lock:
+            return len(self._loaded().tokenize(text))
 
     def context(self, prompt: Prompt) -> str:
         """What the model reads: the text, or the messages in the form that it was tuned on.

@@ -19,7 +19,13 @@ import numpy as np
 
 from rememberer_nb.elements import TextScore
 from rememberer_nb.llms.local.gguf_file import Layer, read_gguf
-from rememberer_nb.llms.local.scores import check_candidates, check_length
+from rememberer_nb.llms.local.scores import (
+    CONTEXT_TOKENS,
+    WRITTEN_TOKENS,
+    as_utf8,
+    check_request,
+    check_writing,
+)
 
 Node = tuple[int, ...]
 
@@ -38,7 +44,7 @@ class NumpyLM:
     MissingExtraError : `gguf` or `tokenizers` is not installed.
     """
 
-    def __init__(self, path: str | Path, *, n_context: int = 4096):
+    def __init__(self, path: str | Path, *, n_context: int = CONTEXT_TOKENS):
         self.weights, self.tokenizer = read_gguf(Path(path))
         self.n_context = min(n_context, self.weights.n_context)
         self._prompt: list[int] = []
@@ -47,13 +53,12 @@ class NumpyLM:
 
     def tokenize(self, text: str) -> list[int]:
         """The tokens of a text."""
-        return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
+        return list(self.tokenizer.encode(as_utf8(text).decode(), add_special_tokens=False).ids)
 
     def score(self, prompt: str, candidates: Sequence[str]) -> tuple[TextScore, ...]:
         """ln P(candidate | prompt) of each candidate (`scores.Scorer`)."""
-        check_candidates(candidates)
         context, texts = self.tokenize(prompt), [tuple(self.tokenize(text)) for text in candidates]
-        check_length(len(context) + max(map(len, texts)), self.n_context)
+        check_request(context, candidates, texts, self.n_context)
         nodes = {text[:end]: 0 for text in texts for end in range(1, len(text))}
         logits = self.forward(context, list(nodes))  # (1 + n_nodes, v)
         top = logits.max(axis=1, keepdims=True)
@@ -65,10 +70,12 @@ class NumpyLM:
             found.append(TextScore(float((logits[at, text] - norms[at]).sum()), len(text)))
         return tuple(found)
 
-    def write(self, prompt: str, *, stop: Sequence[str] = ("\n",), max_tokens: int = 24) -> str:
+    def write(
+        self, prompt: str, *, stop: Sequence[str] = ("\n",), max_tokens: int = WRITTEN_TOKENS
+    ) -> str:
         """The most likely token, again and again, up to a text of `stop`."""
         context, written = self.tokenize(prompt), ""
-        check_length(len(context) + max_tokens, self.n_context)
+        check_writing(context, stop, max_tokens, self.n_context)
         tokens: list[int] = []
         while len(tokens) < max_tokens and not any(end in written for end in stop):
             tokens.append(int(self.forward([*context, *tokens], [])[0].argmax()))
