@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from rememberer_nb.config import RolloutConfig
-from rememberer_nb.envs import EnvSpec
 from rememberer_nb.errors import ConfigError, DataError, WorkerError
 from rememberer_nb.experiments.comparison import CONDITIONS, PAIRS, Comparison, compare, run_seed
 from rememberer_nb.loop.build import Settings
@@ -138,7 +137,7 @@ def test_silly_numbers_of_processes_are_refused(n_jobs: float) -> None:
         compare(SMALL, n_jobs=n_jobs, is_shown=False)
 
 
-def _die(spec: EnvSpec, comparison: Comparison, seed: int) -> None:
+def _die(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 

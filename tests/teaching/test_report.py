@@ -103,7 +103,7 @@ def test_compare_command(capsys, tmp_path: Path, monkeypatch) -> None:
     assert main([*call, "--out", str(tmp_path / "c")]) == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["env"], result["n_seeds"]) == ("wikihow", 2)
-    assert len(result["summary"]) == 14
+    assert len(result["summary"]) == 16
     assert (tmp_path / "c" / "comparison.txt").read_text().startswith("2 test tasks, 2 seeds")
     assert len(list((tmp_path / "c" / "figures").glob("*.png"))) == 3
     assert main(["compare", "--n-seeds", "0"]) == 2

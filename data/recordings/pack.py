@@ -1,0 +1,56 @@
+"""Put the recordings of a comparison's seeds together into one small file that ships.
+
+::
+
+    python data/recordings/pack.py runs/smollm2/recordings/*.jsonl --out smollm2-wikihow.jsonl.gz
+
+Calls and scores that several seeds have stand once, in the order of their keys; the same files give
+the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+from pathlib import Path
+
+from rememberer_nb.errors import DataError
+from rememberer_nb.llms.replay.recording import (
+    call_line,
+    header_line,
+    read_recording,
+    same_llm,
+    scored_line,
+)
+
+
+def pack(paths: list[Path]) -> bytes:
+    """One recording, compressed; `DataError` if two were made with different settings."""
+    settings = read_recording(paths[0]).settings
+    lines: dict[str, str] = {}
+    for path in paths:
+        recording = same_llm(path, settings)
+        found = {key: call_line(key, call) for key, call in recording.calls.items()}
+        found |= {key: scored_line(key, value) for key, value in recording.scored.items()}
+        if differing := [key for key in lines.keys() & found.keys() if lines[key] != found[key]]:
+            raise DataError(f"answers {differing[0]} otherwise than another file", path=path)
+        lines |= found
+    whole = header_line(settings) + "".join(lines[key] for key in sorted(lines))
+    return gzip.compress(whole.encode("ascii"), 9, mtime=0)
+
+
+def main() -> None:
+    """Read the command line, and write the file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=_Format)
+    parser.add_argument("recordings", type=Path, nargs="+")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    content = pack(args.recordings)
+    args.out.write_bytes(content)
+    print(f"{args.out}: {len(content):,} bytes")
+
+
+_Format = argparse.RawDescriptionHelpFormatter
+
+if __name__ == "__main__":
+    main()
