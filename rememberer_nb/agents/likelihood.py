@@ -80,7 +80,7 @@ class LikelihoodChoice:
         candidates = [f" {words}" for words in worded]
         found = self.llm.score(asked, candidates)
         values = self._normalised(candidates, found)
-        chances = softmax(values, 1.0)
+        chances = softmax(values, 1.0).tolist()
         return tuple(
             ActionScore(action, words, each.log_probability, each.n_tokens, value, chance)
             for (words, action), each, value, chance in zip(
