@@ -13,6 +13,7 @@ import pytest
 
 from rememberer_nb.config import RetrievalConfig
 from rememberer_nb.errors import ConfigError, LLMAuthError, LLMOutageError, LLMUnavailableError
+from rememberer_nb.llms.endpoint.embeddings import EmbeddingClient
 from rememberer_nb.llms.local.llama_cpp import LlamaServer
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.retrieval import EmbeddingSimilarity, JaccardSimilarity, make_similarity
@@ -174,6 +175,12 @@ def test_mixed_with_another(encode: Letters) -> None:
 @pytest.mark.parametrize("name", ["embedding:m", "embedding:a/b:c", "9*embedding:m+jaccard"])
 def test_made_by_name(name: str) -> None:
     assert make_similarity(name).name == name
+
+
+def test_a_name_that_is_registered_whole_goes_first() -> None:
+    pytest.importorskip("tokenizers", reason="needs the extra embed")
+    assert make_similarity("embedding:wordllama").model.startswith("wordllama 0.")
+    assert isinstance(make_similarity("embedding:wordllama2")._encode, EmbeddingClient)
 
 
 def test_names_that_are_none() -> None:
