@@ -74,6 +74,7 @@ class Savepoint:
         table._clear()
         table._next_record, table._next_update = self.next_record, self.next_update
         table._log_start = self.log_start
+        # What was encoded since stays, too: a vector depends on its text alone.
         for key, vector in self.vectors.items():
             table._vectors.put(key, vector)
         table._take(self.records, self.states)

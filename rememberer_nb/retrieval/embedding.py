@@ -32,7 +32,7 @@ class EmbeddingSimilarity:
 
     Parameters
     ----------
-    model : names the similarity.
+    model : names the similarity, and its vectors: those of one name are shared within a memory.
     encode : texts -> ndarray of shape (n_texts, n_dimensions).
     reads : which text of a record is compared, see `similarity.text_to_compare`.
     version : what tells vectors of the model from those of an earlier one by the same name; kept

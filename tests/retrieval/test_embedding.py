@@ -177,8 +177,8 @@ def test_made_by_name(name: str) -> None:
     assert make_similarity(name).name == name
 
 
+@pytest.mark.usefixtures("wordllama")
 def test_a_name_that_is_registered_whole_goes_first() -> None:
-    pytest.importorskip("tokenizers", reason="needs the extra embed")
     assert make_similarity("embedding:wordllama").model.startswith("wordllama 0.")
     assert isinstance(make_similarity("embedding:wordllama2")._encode, EmbeddingClient)
 

@@ -34,7 +34,7 @@ TEXTS = [
 @pytest.fixture(autouse=True)
 def installed(request: pytest.FixtureRequest) -> None:
     if "absent" not in request.node.name:
-        pytest.importorskip("tokenizers", reason="needs the extra: rememberer-nb[embed]")
+        request.getfixturevalue("wordllama")
 
 
 def cosines(query: str, *texts: str) -> list[float]:

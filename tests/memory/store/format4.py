@@ -34,6 +34,7 @@ def state_4(similarity: Similarity) -> bytes:
         return json.dumps(parts).encode()
     if not isinstance(similarity, EmbeddingSimilarity):
         return similarity.state()
+    similarity.state()  # What waited is encoded then, as it was.
     slots = {key: slot for slot, key in similarity._keys.items()}
     head = {"n": len(slots), "n_dimensions": similarity._matrix.shape[1]}
     keys = b"".join(key for _, key in slots)

@@ -91,6 +91,7 @@ def test_a_commit_adds_rows_and_touches_no_other(path: Path) -> None:
     before = rows(path)
     with ExperienceMemory.open(path, retrieval=BY_LETTERS) as memory:
         teach(memory, "green door", "red lamp")
+        assert memory._vectors.new == {}
     assert rows(path)[:6] == before
     assert [row[0] for row in rows(path)] == list(range(1, 9))
 
@@ -206,6 +207,23 @@ def test_written_and_read_back(path: Path) -> None:
 
 
 # Format 4
+
+
+def keys_of_states(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as db:
+        return [k for (k,) in db.execute("SELECT key FROM meta WHERE key LIKE '%:%' ORDER BY key")]
+
+
+def test_migrating_leaves_no_vectors_behind(tmp_path: Path, path: Path, encode: Letters) -> None:
+    old, mixture = tmp_path / "old.sqlite", "observation:3*embedding:letters+jaccard"
+    with ExperienceMemory.open(path, retrieval=BY_LETTERS) as memory:
+        write_format_4(old, memory)
+    assert keys_of_states(old) == [mixture, "task:embedding:letters"]
+    with ExperienceMemory.open(old) as memory:
+        memory.commit()
+    # Other parts of a mixture may have corpus statistics there.
+    assert keys_of_states(old) == [mixture, "observation:tfidf", "task:tfidf"]
+    assert len(rows(old)) == 6
 
 
 def test_format_4_is_read_without_encoding_and_migrated_by_the_first_commit(
