@@ -62,7 +62,7 @@ house: $(INSTALLED) ## draw the package's layers anew in CONTRIBUTING.md, and co
 lock: ## resolve the dependencies afresh and rewrite constraints.txt
 	@$(CHECK_PYTHON)
 	@$(PYTHON) -m venv --clear $(LOCK_VENV)
-	@$(LOCK_VENV)/bin/python $(PIP_INSTALL) --editable '.[dev,e2e,llama,fast,bench]'
+	@$(LOCK_VENV)/bin/python $(PIP_INSTALL) --editable '.[dev,e2e,llama,embed,fast,bench]'
 	@{ sed '/^[^#]/d' constraints.txt; \
 		$(LOCK_VENV)/bin/python -m pip freeze --exclude-editable; } > build/constraints.txt
 	@mv build/constraints.txt constraints.txt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 from pathlib import Path
@@ -34,6 +35,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=Path(default),
         help="folder of recorded vectors (default: $REMEMBERER_CONFORMANCE_DIR or ../shared/data)",
     )
+
+
+@pytest.fixture(scope="session")
+def wordllama() -> None:
+    """Skips where the extra is absent; the package is not imported, since that sets up logging."""
+    if importlib.util.find_spec("wordllama") is None:
+        pytest.skip("needs the extra: pip install 'rememberer-nb[embed]'")
 
 
 @pytest.fixture(scope="session")

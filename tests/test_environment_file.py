@@ -132,7 +132,7 @@ def _pins() -> dict[str, str]:
     return pins
 
 
-@pytest.mark.parametrize("extra", ["", "dev", "e2e", "llama"])
+@pytest.mark.parametrize("extra", ["", "dev", "e2e", "llama", "fast", "bench", "embed"])
 def test_every_dependency_has_an_exact_version_within_its_bounds(extra: str):
     project = _pyproject()["project"]
     lines = project["optional-dependencies"][extra] if extra else project["dependencies"]

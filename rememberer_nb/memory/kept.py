@@ -192,14 +192,19 @@ class KeptTable(RecordTable):
         """
         if not self._is_whole:
             raise self._store.error("cannot be written: reading it was interrupted; reload() it")
+        meta = self._meta(run, len(episodes))
+        # After the similarities gave their states: what waited to be encoded is, then.
+        vectors = self._vectors.new
         self._store.write(
             records=[self._records[record_id] for record_id in self._changed],
             removed=self._removed,
             updates=self._log,
             episodes=episodes,
-            meta=self._meta(run, len(episodes)),
+            meta=meta,
             neighbours=None if self._eviction is None else self._eviction.changes,
+            vectors=vectors,
         )
+        self._vectors.recall(vectors)
         self._changed, self._removed, self._log = {}, [], []
         if self._eviction is not None:
             self._eviction.changes = {}
@@ -278,6 +283,7 @@ class KeptTable(RecordTable):
         self._next_record, self._next_update = head.next_record, head.next_update
         self._log_start, self._n_commits = head.log_start, head.n_commits
         states = {key: self._store.get_meta(key) or b"" for key in self._late.keys}
+        self._vectors.recall(self._store.load_vectors(self._vectors.models))
         with no_collecting():
             self._take(self._store.load_records(), states)
         if self._eviction is not None:

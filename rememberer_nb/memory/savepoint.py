@@ -11,9 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rememberer_nb.elements import Record, Update
 from rememberer_nb.memory.eviction import Neighbour
 from rememberer_nb.memory.held import Unread
+from rememberer_nb.retrieval.vectors import Key
 
 if TYPE_CHECKING:
     from rememberer_nb.memory.kept import KeptTable
@@ -39,6 +42,7 @@ class Savepoint:
     next_update: int
     log_start: int
     states: Mapping[str, bytes]
+    vectors: Mapping[Key, np.ndarray]
     neighbours: Mapping[int, Neighbour]
     changed: tuple[int, ...]
     removed: tuple[int, ...]
@@ -56,6 +60,7 @@ class Savepoint:
             next_update=table._next_update,
             log_start=table._log_start,
             states={key: s.state() for key, s in table._similarities().items()},
+            vectors=table._vectors.snapshot(),
             neighbours={} if eviction is None else eviction.neighbours(),
             changed=tuple(table._changed),
             removed=tuple(table._removed),
@@ -69,6 +74,9 @@ class Savepoint:
         table._clear()
         table._next_record, table._next_update = self.next_record, self.next_update
         table._log_start = self.log_start
+        # What was encoded since stays, too: a vector depends on its text alone.
+        for key, vector in self.vectors.items():
+            table._vectors.put(key, vector)
         table._take(self.records, self.states)
         if table._eviction is not None:
             table._eviction.restore(self.neighbours)

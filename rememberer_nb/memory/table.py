@@ -19,6 +19,7 @@ from rememberer_nb.errors import ConfigError
 from rememberer_nb.memory.eviction import Eviction, make_eviction
 from rememberer_nb.memory.held import HeldRecords
 from rememberer_nb.retrieval import LateIndex, RecordIndex, Similarity, make_similarity
+from rememberer_nb.retrieval.vectors import Vectors
 
 if TYPE_CHECKING:
     from rememberer_nb.memory.views import Explanation
@@ -64,6 +65,7 @@ class RecordTable:
             _factory(task_similarity, self.retrieval.task_similarity),
             _factory(observation_similarity, self.retrieval.observation_similarity),
         )
+        self._vectors = Vectors()
         self._clear(task_similarity, observation_similarity)
 
     # Reading
@@ -277,7 +279,9 @@ class RecordTable:
         make_f_g, make_f_o = self._make_similarities
         self._late = LateIndex(
             lambda: RecordIndex(
-                make_f_g() if f_g is None else f_g, make_f_o() if f_o is None else f_o
+                make_f_g() if f_g is None else f_g,
+                make_f_o() if f_o is None else f_o,
+                self._vectors,
             )
         )
         # What somebody hands in fails where it is handed in, not later.

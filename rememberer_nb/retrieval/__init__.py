@@ -11,6 +11,8 @@ name                        likeness of (a part of) two records
 ``instruction_pattern``     f_g of the how-to site (paper): what the instructions ask for
 ``page_pattern``            kind of shop page
 ``instruction_relevance``   telling words that two tasks share
+``embedding:wordllama``     cosine of the vectors that a small model of this machine gives: no
+                            network (extra ``embed``)
 ``embedding:MODEL``         cosine of the vectors that an OpenAI-compatible endpoint gives
 ``page_relevance``          how well a page fits its task, compared with how well the other does
 ``a+b``, ``9*a+b``          their mean, equal or weighted
@@ -59,7 +61,10 @@ register_similarity("instruction_pattern", InstructionPattern)
 register_similarity("page_pattern", PagePattern)
 register_similarity("instruction_relevance", InstructionRelevance)
 register_similarity("page_relevance", PageRelevance)
-# The endpoint is asked by a part of `llms`, which stands below.
+# Models are asked by parts of `llms`, which stands below.
+register_similarity(
+    "embedding:wordllama", "rememberer_nb.llms.local.wordllama_embeddings:wordllama_similarity"
+)
 register_family("embedding", "rememberer_nb.llms.endpoint.embeddings:embedding_similarity")
 
 __all__ = [

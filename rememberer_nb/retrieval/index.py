@@ -28,6 +28,7 @@ from rememberer_nb.retrieval.fast.growing import Growing
 from rememberer_nb.retrieval.fast.protocols import Probe
 from rememberer_nb.retrieval.similarity import Similarity, text_to_compare
 from rememberer_nb.retrieval.tasks import TaskTable
+from rememberer_nb.retrieval.vectors import Vectors
 
 # How many records are scored first where there are upper bounds; four times as many each time
 # that they did not suffice.
@@ -41,7 +42,14 @@ Key = tuple[int, str, str, int]
 class RecordIndex:
     """Combines two similarities; a record sits in a slot, and freed slots are used again."""
 
-    def __init__(self, task_similarity: Similarity, observation_similarity: Similarity):
+    def __init__(
+        self,
+        task_similarity: Similarity,
+        observation_similarity: Similarity,
+        vectors: Vectors | None = None,
+    ):
+        if vectors is not None:
+            vectors.share_with(task_similarity, observation_similarity)
         self.task_similarity = task_similarity
         self.observation_similarity = observation_similarity
         self._slot_of: dict[int, int] = {}

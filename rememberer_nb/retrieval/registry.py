@@ -9,11 +9,14 @@ from rememberer_nb.errors import ConfigError
 from rememberer_nb.retrieval.mixed import MixedSimilarity
 from rememberer_nb.retrieval.similarity import Similarity
 
-_FACTORIES: dict[str, Callable[[], Similarity]] = {}
+_FACTORIES: dict[str, Callable[[], Similarity] | str] = {}
 
 
-def register_similarity(name: str, factory: Callable[[], Similarity]) -> None:
-    """Make a similarity known by name, for configs and the command line."""
+def register_similarity(name: str, factory: Callable[[], Similarity] | str) -> None:
+    """Make a similarity known by name, for configs and the command line.
+
+    A factory that is expensive to import may be given as "module:function".
+    """
     _FACTORIES[name] = factory
 
 
@@ -23,7 +26,7 @@ _FAMILIES: dict[str, Callable[[str], Similarity] | str] = {}
 def register_family(name: str, factory: Callable[[str], Similarity] | str) -> None:
     """Make similarities known as "name:detail"; `factory(detail)` runs when one is asked for.
 
-    A factory that is expensive to import may be given as "module:function".
+    It may be given as "module:function", too. A name that is registered whole goes first.
     """
     _FAMILIES[name] = factory
 
@@ -42,11 +45,10 @@ def make_similarity(name: str) -> Similarity:
     rememberer_nb.errors.ConfigError: no similarity is named 'magic'; known: embedding:...
     """
     if name in _FACTORIES:
-        return _FACTORIES[name]()
+        return _loaded(_FACTORIES[name])()
     family, colon, detail = name.partition(":")
     if colon and family in _FAMILIES and "+" not in name:
-        factory = _FAMILIES[family]
-        return (_load(factory) if isinstance(factory, str) else factory)(detail)
+        return _loaded(_FAMILIES[family])(detail)
     parts = name.split("+")
     if len(parts) > 1:
         return MixedSimilarity([_weighted(part, name) for part in parts], name=name)
@@ -54,8 +56,10 @@ def make_similarity(name: str) -> Similarity:
     raise ConfigError(f"no similarity is named {name!r:.80}; known: {known}")
 
 
-def _load(place: str) -> Callable[[str], Similarity]:
-    module, _, name = place.partition(":")
+def _loaded(factory: Callable[..., Similarity] | str) -> Callable[..., Similarity]:
+    if not isinstance(factory, str):
+        return factory
+    module, _, name = factory.partition(":")
     return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
 
 

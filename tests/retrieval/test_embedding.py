@@ -13,11 +13,13 @@ import pytest
 
 from rememberer_nb.config import RetrievalConfig
 from rememberer_nb.errors import ConfigError, LLMAuthError, LLMOutageError, LLMUnavailableError
+from rememberer_nb.llms.endpoint.embeddings import EmbeddingClient
 from rememberer_nb.llms.local.llama_cpp import LlamaServer
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.retrieval import EmbeddingSimilarity, JaccardSimilarity, make_similarity
 from rememberer_nb.retrieval.embedding import N_REMEMBERED
 from rememberer_nb.retrieval.mixed import MixedSimilarity
+from rememberer_nb.retrieval.vectors import vector_key
 from rememberer_nb.testing.tiny_model import write_tiny_model
 
 
@@ -96,20 +98,14 @@ def test_the_explanation_adds_up(similarity: EmbeddingSimilarity) -> None:
     assert similarity.explain("b", 0) == ()
 
 
-def test_state_and_restore_ask_for_nothing(
-    similarity: EmbeddingSimilarity, encode: Letters
-) -> None:
+def test_one_that_shares_its_vectors_asks_for_nothing(similarity: EmbeddingSimilarity) -> None:
     before = similarity.scores("ab")
-    state = similarity.state()
     again = EmbeddingSimilarity("letters", Away())
+    again.vectors = similarity.vectors
     # Other slots, one text twice, and one that is gone.
     for slot, text in ((3, "a"), (1, "ab"), (0, "ab"), (2, "c")):
         again.put(slot, text)
-    again.restore(state)
-    again._encode = encode
-    asked = len(encode.asked)
-    assert again.scores("ab") == pytest.approx(before[[1, 1, 2, 0]])
-    assert encode.asked[asked:] == []
+    assert again.scores("ab").tolist() == before[[1, 1, 2, 0]].tolist()
 
 
 def test_a_text_in_two_slots_outlives_one_of_them(encode: Letters) -> None:
@@ -117,16 +113,27 @@ def test_a_text_in_two_slots_outlives_one_of_them(encode: Letters) -> None:
     similarity.put(0, "ab"), similarity.put(1, "ab")
     similarity.scores("a")
     similarity.remove(1)
-    again = EmbeddingSimilarity("letters", Away())
-    again.put(0, "ab")
-    again.restore(similarity.state())
-    assert again._waiting == {}
+    assert list(similarity.vectors.new) == [vector_key("letters", "ab")]
+    similarity.remove(0)
+    assert similarity.vectors.new == {}
+    assert encode.asked == [["ab", "a"]]
+
+
+def test_another_version_of_a_model_is_another_model(similarity: EmbeddingSimilarity) -> None:
+    similarity.scores("a")
+    newer = EmbeddingSimilarity("letters", lambda texts: np.ones((len(texts), 3)), version="2")
+    similarity.vectors.share_with(newer)
+    newer.put(0, "a")
+    assert newer.scores("c").tolist() == pytest.approx([1.0])
+    assert newer.name == similarity.name
+    assert similarity.vectors.widths == {"letters": 2, "letters 2": 3}
+    assert similarity.vectors.models == {"letters 2"}
 
 
 def test_a_commit_does_not_fail_with_the_endpoint_but_a_query_does(encode: Letters) -> None:
     similarity = EmbeddingSimilarity("letters", Away())
     similarity.put(0, "a")
-    EmbeddingSimilarity("letters", Away()).restore(similarity.state())
+    assert similarity.state() == b""
     with pytest.raises(LLMOutageError, match="embedding:letters: nothing can be retrieved: the s"):
         similarity.scores("a")
     similarity._encode = Away(LLMAuthError("no API key"))
@@ -159,14 +166,21 @@ def test_mixed_with_another(encode: Letters) -> None:
     again = MixedSimilarity(
         [(3.0, EmbeddingSimilarity("letters", Away())), (1.0, JaccardSimilarity())], name="both"
     )
+    both.parts[0].vectors.share_with(again)
     again.put(0, "task\x1ea b")
     again.restore(both.state())
-    assert again.parts[0]._waiting == {}
+    assert again.scores("task\x1ea b").tolist() == pytest.approx([1.0])
 
 
 @pytest.mark.parametrize("name", ["embedding:m", "embedding:a/b:c", "9*embedding:m+jaccard"])
 def test_made_by_name(name: str) -> None:
     assert make_similarity(name).name == name
+
+
+@pytest.mark.usefixtures("wordllama")
+def test_a_name_that_is_registered_whole_goes_first() -> None:
+    assert make_similarity("embedding:wordllama").model.startswith("wordllama 0.")
+    assert isinstance(make_similarity("embedding:wordllama2")._encode, EmbeddingClient)
 
 
 def test_names_that_are_none() -> None:
@@ -214,7 +228,6 @@ def test_a_memory_opened_again_asks_for_its_queries_alone(
     assert b"sk-embedding-key" not in path.read_bytes()
     with ExperienceMemory.open(path, retrieval=settings) as memory:
         similarity = memory._index.task_similarity
-        assert similarity._waiting == {}
         again = list(memory.retrieve(*query))
         assert similarity._encode.n_requests == 1 - (query[0] == hits[0].record.task)
         assert [hit.total for hit in again] == [hit.total for hit in hits]

@@ -27,7 +27,9 @@ from rememberer_nb.testing.similarity_checks import TEXTS, bounds_hold
         "page_pattern+page_relevance", "lcs+tfidf",
     ],
 )  # fmt: skip
-def test_each_of_ours(name: str) -> None:
+def test_each_of_ours(name: str, request: pytest.FixtureRequest) -> None:
+    if name == "embedding:wordllama":
+        request.getfixturevalue("wordllama")
     assert len(check_similarity(lambda: make_similarity(name))) == 13
 
 

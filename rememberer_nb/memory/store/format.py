@@ -10,6 +10,8 @@ format what is new
        identity, and how many records and episodes it holds
 4      `outcome`, an episode in numbers; `texts`, so that a text lies in the file once; see
        `rememberer_nb.memory.store.episodes`
+5      `vectors`, so that an embedding lies in the file once; see
+       `rememberer_nb.memory.store.vectors`
 ====== ==========================================================================================
 
 Texts are UTF-8; one that is none (it holds half a surrogate pair) is kept as bytes and read back
@@ -29,7 +31,7 @@ from rememberer_nb.errors import DataError
 from rememberer_nb.memory.eviction import Neighbour
 
 APPLICATION_ID = 0x524D4E42  # "RMNB"
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 
 Cell = str | bytes | int | float | None
 Row = tuple[Cell, ...]
@@ -42,6 +44,13 @@ CREATE TABLE texts (
 CREATE TABLE text_index (
     crc INTEGER NOT NULL, text_id INTEGER NOT NULL, PRIMARY KEY (crc, text_id)
 ) WITHOUT ROWID;
+"""
+
+VECTOR_TABLE = """
+CREATE TABLE vectors (
+    model TEXT NOT NULL, key BLOB NOT NULL, vector BLOB NOT NULL, checksum INTEGER NOT NULL,
+    UNIQUE (model, key)
+);
 """
 
 # In one transaction, so that a file either has all tables or is not yet a memory.
@@ -76,7 +85,7 @@ CREATE TABLE episodes (
     number INTEGER PRIMARY KEY, episode_id TEXT NOT NULL, outcome TEXT NOT NULL,
     texts BLOB NOT NULL, data BLOB NOT NULL, checksum INTEGER NOT NULL
 );
-{TEXT_TABLES}
+{TEXT_TABLES}{VECTOR_TABLE}
 CREATE TABLE neighbours (
     record_id INTEGER PRIMARY KEY, similarity REAL NOT NULL, other INTEGER NOT NULL
 );
@@ -100,6 +109,7 @@ UPDATE_COLUMNS = (
 )
 EPISODE_COLUMNS = "episode_id, outcome, texts, data"
 TEXT_COLUMNS = "first, n_texts, data"
+VECTOR_COLUMNS = "model, key, vector"
 USE_COLUMNS = 'record_id, number, step, "rank", total, is_shown'
 
 

@@ -13,6 +13,7 @@ from rememberer_nb.memory.store.format import (
     FORMAT_VERSION,
     TEXT_TABLES,
     UPDATE_COLUMNS,
+    VECTOR_TABLE,
     checksum,
     marks,
     read_meta,
@@ -21,6 +22,7 @@ from rememberer_nb.memory.store.format import (
 )
 from rememberer_nb.memory.store.head import HEAD_KEY, IDENTITY_KEY, Head
 from rememberer_nb.memory.store.rows import NOT_OURS
+from rememberer_nb.memory.store.vectors import vectors_of_state, write_vectors
 
 _NEW_IN_2 = (
     "ALTER TABLE updates ADD COLUMN sources TEXT NOT NULL DEFAULT '[]'",
@@ -51,6 +53,8 @@ def migrate(db: sqlite3.Connection, version: int, *, is_kept: bool) -> None:
             _from_2_to_3(db)
         if version < 4:
             _from_3_to_4(db, is_kept=is_kept)
+        if version < 5:
+            _from_4_to_5(db)
         db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
 
 
@@ -94,6 +98,17 @@ def _from_3_to_4(db: sqlite3.Connection, *, is_kept: bool) -> None:
         columns = f"({EPISODE_COLUMNS}, checksum) = ({marks(5)})"
         query = f"UPDATE episodes SET {columns} WHERE number = ?"
         db.execute(query, (*row, checksum(row), number))
+
+
+def _from_4_to_5(db: sqlite3.Connection) -> None:
+    db.execute(VECTOR_TABLE)
+    for key, value, expected in db.execute("SELECT key, value, checksum FROM meta").fetchall():
+        # What is damaged is left alone: its texts are encoded anew.
+        if checksum((key, value)) == expected and "embedding:" in key:
+            with suppress(*NOT_OURS):
+                write_vectors(db, dict(vectors_of_state(key.partition(":")[2], value)))
+                if "+" not in key:
+                    db.execute("DELETE FROM meta WHERE key = ?", (key,))
 
 
 def _sum_up(db: sqlite3.Connection, table: str, columns: str, key: str) -> int:

@@ -10,10 +10,12 @@ import json
 import math
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from rememberer_nb.elements import Episode, Update
 from rememberer_nb.errors import DataError, MemoryFileError
@@ -26,6 +28,7 @@ from rememberer_nb.memory.store.format import (
     TABLES,
     TEXT_COLUMNS,
     UPDATE_COLUMNS,
+    VECTOR_COLUMNS,
     StoredRecord,
     as_cell,
     as_text,
@@ -35,6 +38,8 @@ from rememberer_nb.memory.store.format import (
     read_update,
 )
 from rememberer_nb.memory.store.head import HEAD_KEY, Head
+from rememberer_nb.memory.store.vectors import read_vectors
+from rememberer_nb.retrieval.vectors import Key
 from rememberer_nb.system.plain import Value
 
 # What a row that is none of ours raises when it is made a value.
@@ -115,6 +120,11 @@ class StoredRows:
         """What eviction by redundancy knows."""
         rows = self.select("SELECT record_id, similarity, other FROM neighbours")
         return {record_id: (similarity, other) for record_id, similarity, other in rows}
+
+    def load_vectors(self, models: Iterable[str]) -> dict[Key, np.ndarray]:
+        """The vectors of texts that the file has of some models."""
+        with self._decoding():
+            return read_vectors(self._db(), models)
 
     def count(self, table: str) -> int:
         """Rows in one of the tables "records", "action_values", "updates", "episodes"."""
@@ -205,6 +215,8 @@ class StoredRows:
         yield from (f"episode {as_text(row[0])!r}" for row in self._differing(query))
         query = f"SELECT checksum, {TEXT_COLUMNS} FROM texts ORDER BY first"
         yield from (f"the row of text {row[0]}" for row in self._differing(query))
+        query = f"SELECT checksum, {VECTOR_COLUMNS} FROM vectors ORDER BY rowid"
+        yield from (f"a vector of {row[0]!r:.80}" for row in self._differing(query))
         query = "SELECT checksum, key, value FROM meta ORDER BY key"
         yield from (f"the value {row[0]!r}" for row in self._differing(query))
 

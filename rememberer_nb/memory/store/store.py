@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from rememberer_nb.elements import Episode, Record, Update
 from rememberer_nb.memory.eviction import Neighbour
 from rememberer_nb.memory.store.episodes import write_episode
@@ -41,6 +43,8 @@ from rememberer_nb.memory.store.format import (
 from rememberer_nb.memory.store.head import HEAD_KEY, IDENTITY_KEY, Head
 from rememberer_nb.memory.store.migration import migrate
 from rememberer_nb.memory.store.rows import NOT_OURS, StoredRows
+from rememberer_nb.memory.store.vectors import write_vectors
+from rememberer_nb.retrieval.vectors import Key
 from rememberer_nb.system.locks import WriterLock
 
 
@@ -169,6 +173,7 @@ class Store(StoredRows):
         episodes: Iterable[Episode] = (),
         meta: Mapping[str, bytes] | None = None,
         neighbours: Mapping[int, Neighbour | None] | None = None,
+        vectors: Mapping[Key, np.ndarray] | None = None,
     ) -> None:
         """Write all changes of an episode in one transaction, or none of them."""
         meta = meta or {}
@@ -179,6 +184,7 @@ class Store(StoredRows):
             for episode in episodes:
                 write_episode(db, episode)
             write_neighbours(db, neighbours or {})
+            write_vectors(db, vectors or {})
             write_meta(db, meta)
 
         self.claim()
