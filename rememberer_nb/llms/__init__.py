@@ -5,6 +5,7 @@ Specs for `make_llm` and the command line::
     offline, offline:able      the stand-in
     openai:MODEL               any OpenAI-compatible endpoint; key and address from the environment
     llama.cpp:FILE.gguf        a local model (extra `llama`)
+    smollm2, gemma3-270m       one that `rememberer-nb model get` has fetched
     record:FILE:SPEC           another one of these, every call kept in a file
     replay:FILE                the calls of such a file, for nothing
 """
@@ -15,6 +16,7 @@ from rememberer_nb.config import LLMConfig, OfflineConfig, replace
 from rememberer_nb.envs.profile import Profile
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.llms.budget import with_budget
+from rememberer_nb.llms.local.catalogue import MODELS, find_model
 from rememberer_nb.llms.offline import OfflineLLM
 from rememberer_nb.llms.protocol import LLM, make_llm, register_configured_llm
 from rememberer_nb.llms.replay.recorder import RecordingLLM, ReplayLLM
@@ -50,6 +52,15 @@ def _llama_cpp(detail: str, profile: Profile, config: LLMConfig, _: OfflineConfi
     return with_budget(LlamaCppLLM(detail, config), config)
 
 
+def _fetched(name: str, detail: str, config: LLMConfig) -> LLM:
+    from rememberer_nb.llms.local.fetch import model_path
+    from rememberer_nb.llms.local.llama_cpp import LlamaCppLLM
+
+    if detail:
+        raise ConfigError(f"expected {name} alone, got {name}:{detail}")
+    return with_budget(LlamaCppLLM(model_path(name), config, known=find_model(name)), config)
+
+
 def _record(detail: str, profile: Profile, config: LLMConfig, offline: OfflineConfig) -> LLM:
     path, _, spec = detail.partition(":")
     if not path or not spec:
@@ -66,6 +77,10 @@ def _replay(detail: str, profile: Profile, config: LLMConfig, _: OfflineConfig) 
 register_configured_llm("offline", _offline)
 register_configured_llm("openai", _openai)
 register_configured_llm("llama.cpp", _llama_cpp)
+for _name in MODELS:
+    register_configured_llm(
+        _name, lambda detail, profile, config, _, name=_name: _fetched(name, detail, config)
+    )
 register_configured_llm("record", _record)
 register_configured_llm("replay", _replay)
 
