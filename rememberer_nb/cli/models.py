@@ -15,7 +15,7 @@ def add_model_commands(add: Callable[..., argparse.ArgumentParser], commands: An
     """Add the group; `add` makes a command with the common options."""
     group = commands.add_parser("model", help="small models that run on this machine")
     parsers = group.add_subparsers(metavar="WHAT", required=True)
-    get = add(parsers, "get", get_model, "fetch a model into the cache, once")
+    get = add(parsers, "get", fetch_model, "fetch a model into the cache, once")
     get.add_argument("name", help="see `model list`")
     get.add_argument(
         "--from",
@@ -27,10 +27,10 @@ def add_model_commands(add: Callable[..., argparse.ArgumentParser], commands: An
     get.add_argument(
         "--accept-terms", action="store_true", help="agree to the model's terms, if it has such"
     )
-    add(parsers, "list", list_models, "the models there are, and where they lie")
+    add(parsers, "list", show_models, "the models there are, and where they lie")
 
 
-def get_model(args: argparse.Namespace) -> dict[str, Any]:
+def fetch_model(args: argparse.Namespace) -> dict[str, Any]:
     """Fetch it; what is done goes to standard error."""
     from rememberer_nb.llms.local import fetch
 
@@ -44,7 +44,7 @@ def get_model(args: argparse.Namespace) -> dict[str, Any]:
     return {**found, **note}
 
 
-def list_models(args: argparse.Namespace) -> dict[str, Any]:
+def show_models(args: argparse.Namespace) -> dict[str, Any]:
     """What the catalogue has."""
     from rememberer_nb.llms.local import fetch
 
