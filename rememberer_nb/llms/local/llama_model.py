@@ -146,8 +146,8 @@ class LlamaModel:
     def _load(self) -> None:
         name = str(self.path).encode("utf-8", "surrogateescape")
         params = self._llama.model_default_params()
-        # With weights laid out anew a row's sums depend on how many others there are: Gemma's scores
-        # moved by 0.06 nats.
+        # With weights laid out anew, what a row sums to depends on how many others there are:
+        # Gemma's scores moved by 0.06 nats.
         params.use_extra_bufts = False
         self._model = self._llama.model_load_from_file(name, params)
         if not self._model:

@@ -36,9 +36,9 @@ from rememberer_nb.llms.local.scores import (
 # Rows of a batch that have outputs, a number per token of the vocabulary each: 50 MB for SmolLM2.
 _N_ROWS = 256
 # Computed at a time. With more rows llama.cpp takes other ways through the same sums, which round
-# differently, and models of 4 bits make much of that: SmolLM2's scores moved by up to 0.44 nats with
-# what else was in the batch (from 64 rows on), Gemma's by 0.7 (from 8 on). The first of these where
-# they do not move is taken: 32 for SmolLM2, 6 for Gemma.
+# differently, and models of 4 bits make much of that: SmolLM2's scores moved by up to 0.44 nats
+# with what else was in the batch (from 64 rows on), Gemma's by 0.7 (from 8 on). The first of these
+# where they do not move is taken: 32 for SmolLM2, 6 for Gemma.
 _N_ROWS_AT_A_TIME = (32, 6)
 # They are equal where this was written; a wrong row is off by whole nats.
 _MOST_OFF = 0.02
