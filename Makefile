@@ -18,7 +18,7 @@ CHECK_PYTHON = $(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_i
 PIP_INSTALL = -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all test-nightly lint notebooks figures house lock clean
+.PHONY: help setup model run test test-all test-nightly lint notebooks figures house lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo "installing into $(VENV) ..."
 	@$(BIN)/python $(PIP_INSTALL) --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	@touch $@
+
+model: $(INSTALLED) ## fetch the small language model smollm2 (93 MB), and install what runs it
+	@$(BIN)/python -c 'import gguf, tokenizers, xllamacpp' 2>/dev/null || \
+		$(BIN)/python $(PIP_INSTALL) --constraint constraints.txt --editable '.[llama]'
+	$(BIN)/rememberer-nb model get smollm2
 
 run: $(INSTALLED) ## run notebooks 00 to 05 from start to end, offline
 	$(BIN)/rememberer-nb run

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from rememberer_nb.cli.comparing import add_compare_commands
 from rememberer_nb.cli.loop import add_loop_commands
 from rememberer_nb.cli.memories import add_memory_commands
+from rememberer_nb.cli.models import add_model_commands
 from rememberer_nb.cli.pools import add_pool_commands
 from rememberer_nb.cli.settings import add_config_command
 from rememberer_nb.cli.webshop import add_webshop_commands
@@ -245,14 +246,14 @@ def _parser() -> argparse.ArgumentParser:
     sessions.add_argument(
         "--attributes", type=Path, help="the shop's attribute file, to check rewards against"
     )
-    exports = commands.add_parser("export", help="write a memory in another format").add_subparsers(
-        metavar="KIND", required=True
-    )
+    exports = commands.add_parser("export", help="write a memory in another format")
+    exports = exports.add_subparsers(metavar="KIND", required=True)
     add_pool_commands(_add, imports, exports)
     add_memory_commands(_add, commands, imports, exports)
     _add_bench(commands)
     add_compare_commands(_add, commands)
     add_webshop_commands(_add, commands)
+    add_model_commands(_add, commands)
     return parser
 
 

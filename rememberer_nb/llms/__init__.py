@@ -5,6 +5,8 @@ Specs for `make_llm` and the command line::
     offline, offline:able      the stand-in
     openai:MODEL               any OpenAI-compatible endpoint; key and address from the environment
     llama.cpp:FILE.gguf        a local model (extra `llama`)
+    smollm2, gemma3-270m       one that `rememberer-nb model get` has fetched; with ":numpy" or
+                               ":llama.cpp", who computes its scores
     record:FILE:SPEC           another one of these, every call kept in a file
     replay:FILE                the calls of such a file, for nothing
     replay:smollm2             the bundled recording of a real model
@@ -17,6 +19,7 @@ from rememberer_nb.config import LLMConfig, OfflineConfig, replace
 from rememberer_nb.envs.profile import Profile
 from rememberer_nb.errors import ConfigError, DataError
 from rememberer_nb.llms.budget import with_budget
+from rememberer_nb.llms.local.catalogue import MODELS, find_model
 from rememberer_nb.llms.offline import OfflineLLM
 from rememberer_nb.llms.protocol import LLM, make_llm, register_configured_llm
 from rememberer_nb.llms.replay.recorder import RecordingLLM, ReplayLLM
@@ -48,9 +51,20 @@ def _openai(detail: str, profile: Profile, config: LLMConfig, _: OfflineConfig) 
 
 
 def _llama_cpp(detail: str, profile: Profile, config: LLMConfig, _: OfflineConfig) -> LLM:
-    from rememberer_nb.llms.local.llama_cpp import LlamaCppLLM
+    from rememberer_nb.llms.local.model import LocalLLM
 
-    return with_budget(LlamaCppLLM(detail, config), config)
+    llm = LocalLLM(f"llama.cpp:{detail}", detail, backend="llama.cpp", config=config)
+    return with_budget(llm, config)
+
+
+def _fetched(name: str, detail: str, config: LLMConfig) -> LLM:
+    from rememberer_nb.llms.local.fetch import model_path
+    from rememberer_nb.llms.local.model import LocalLLM
+
+    model, spec = find_model(name), f"{name}:{detail}" if detail else name
+    backend = detail or model.backend
+    llm = LocalLLM(spec, model_path(name), backend=backend, config=config, known=model)
+    return with_budget(llm, config)
 
 
 def _record(detail: str, profile: Profile, config: LLMConfig, offline: OfflineConfig) -> LLM:
@@ -79,6 +93,10 @@ def _bundled(name: str, profile: Profile) -> Path | None:
 register_configured_llm("offline", _offline)
 register_configured_llm("openai", _openai)
 register_configured_llm("llama.cpp", _llama_cpp)
+for _name in MODELS:
+    register_configured_llm(
+        _name, lambda detail, profile, config, _, name=_name: _fetched(name, detail, config)
+    )
 register_configured_llm("record", _record)
 register_configured_llm("replay", _replay)
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from rememberer_nb.errors import ConfigError
+from rememberer_nb.llms.local.fetch import model_path
 from rememberer_nb.testing.local_server import completion, running, stand_in_server
 from rememberer_nb.testing.tiny_model import write_tiny_gpt2_model
 
@@ -95,3 +97,14 @@ def tiny_gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("xllamacpp", "gguf"):
         pytest.importorskip(name, reason="needs the extra: pip install 'rememberer-nb[llama]'")
     return write_tiny_gpt2_model(tmp_path_factory.mktemp("gpt2") / "tiny.gguf")
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Path:
+    """The real small model's file; skips where it has not been fetched."""
+    for name in ("xllamacpp", "gguf"):
+        pytest.importorskip(name, reason="needs the extra: pip install 'rememberer-nb[llama]'")
+    try:
+        return model_path("smollm2")
+    except ConfigError as error:
+        pytest.skip(str(error))

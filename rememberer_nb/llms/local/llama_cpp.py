@@ -14,6 +14,7 @@ from rememberer_nb.config import LLMConfig, replace
 from rememberer_nb.errors import ConfigError, DataError, MissingExtraError
 from rememberer_nb.llms.endpoint.client import OpenAILLM
 from rememberer_nb.llms.endpoint.secret import NO_KEY, Endpoint
+from rememberer_nb.llms.local.catalogue import Model
 from rememberer_nb.llms.local.scores import check_gguf
 from rememberer_nb.llms.wrapped import WrappedLLM
 
@@ -102,6 +103,7 @@ class LlamaCppLLM(WrappedLLM):
     path : the model.
     config : as for any endpoint; `model` and address are the server's.
     n_context, n_threads : see `LlamaServer`.
+    known : the model of the catalogue that the file is; it goes by its name and hash then.
 
     `close` ends the `server`, too.
     """
@@ -113,8 +115,9 @@ class LlamaCppLLM(WrappedLLM):
         *,
         n_context: int = CONTEXT_TOKENS,
         n_threads: int | None = None,
+        known: Model | None = None,
     ):
-        self.path, config = Path(path), config or LLMConfig()
+        self.path, self.known, config = Path(path), known, config or LLMConfig()
         if config.model not in ("", self.path.name):
             raise ConfigError(f"the model of llama.cpp is its file, not {config.model!r}")
         self.server = LlamaServer(path, n_context=n_context, n_threads=n_threads)
@@ -124,13 +127,15 @@ class LlamaCppLLM(WrappedLLM):
     @property
     def name(self) -> str:
         """The spec that `make_llm` makes it from."""
-        return f"llama.cpp:{self.path}"
+        return self.known.name if self.known else f"llama.cpp:{self.path}"
 
     @property
     def settings(self) -> dict[str, Any]:
         """The client's; without the model's folder, so that recordings can be shared."""
         has_grammar = self.inner.settings["reply_format"] != "text"
         named = {"llm": f"llama.cpp:{self.path.name}", "constrain_actions": has_grammar}
+        if self.known:
+            named |= {"llm": self.known.name, "sha256": self.known.sha256}
         return {**self.inner.settings, **named}
 
     def close(self) -> None:

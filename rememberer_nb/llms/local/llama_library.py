@@ -12,6 +12,7 @@ import ctypes as c
 import functools
 import importlib.metadata
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,9 +25,18 @@ _I = c.c_int32
 
 
 class ModelParams(c.Structure):
-    """llama_model_params: used as it comes."""
+    """llama_model_params: its switches."""
 
-    _fields_ = (("all", c.c_uint8 * _ROOM),)
+    _fields_ = (
+        ("before", c.c_uint8 * 72),
+        ("vocab_only", c.c_bool),
+        ("check_tensors", c.c_bool),
+        ("use_extra_bufts", c.c_bool),
+        ("no_host", c.c_bool),
+        ("no_alloc", c.c_bool),
+        ("load_mtp", c.c_bool),
+        ("after", c.c_uint8 * (_ROOM - 78)),
+    )
 
 
 class ContextParams(c.Structure):
@@ -72,7 +82,15 @@ class Batch(c.Structure):
     )
 
 
-DEFAULTS = {
+MODEL_DEFAULTS = {
+    "vocab_only": False,
+    "check_tensors": False,
+    "use_extra_bufts": True,
+    "no_host": False,
+    "no_alloc": False,
+    "load_mtp": False,
+}
+CONTEXT_DEFAULTS = {
     "n_ctx": 512,
     "n_batch": 2048,
     "n_ubatch": 512,
@@ -164,7 +182,8 @@ def _library() -> SimpleNamespace:
         functions = bind(c.CDLL(str(found[0])))
     except OSError as error:
         raise layout_error(f"its library cannot be opened: {error}") from error
-    check_defaults(functions.context_default_params())
+    check_defaults(functions.model_default_params(), MODEL_DEFAULTS)
+    check_defaults(functions.context_default_params(), CONTEXT_DEFAULTS)
     functions.backend_init()
     return functions
 
@@ -187,14 +206,14 @@ def bind(library: c.CDLL) -> SimpleNamespace:
     return functions
 
 
-def check_defaults(params: ContextParams) -> None:
-    """Make sure that a context's parameters lie where they are expected.
+def check_defaults(params: c.Structure, defaults: Mapping[str, int]) -> None:
+    """Make sure that parameters lie where they are expected.
 
     Raises
     ------
     ConfigError : one of them has another value than its known default.
     """
-    for name, known in DEFAULTS.items():
+    for name, known in defaults.items():
         value = getattr(params, name)
         if value != known:
             raise layout_error(f"{name} is {value}, not {known}")

@@ -13,14 +13,11 @@ from rememberer_nb.errors import DataError, LLMError, LLMRequestError
 from rememberer_nb.llms.local.llama_library import Batch, layout_error, llama_library
 from rememberer_nb.llms.local.scores import as_utf8
 
+# Sequence 0 is the prompt.
 N_SEQUENCES = 64
 # The most rows that go in at once.
 N_BATCH = 2048
 _LEAST_CELLS = 256
-# Computed at a time. From 64 rows on llama.cpp takes another way through attention, which rounds
-# differently, and numbers of 4 bits make much of that: SmolLM2's scores of a text moved by up to
-# 0.44 nats with what else was in the batch. Below it they do not move at all.
-_N_ROWS_AT_A_TIME = 32
 _PIECE_BYTES = 512
 
 # Token, position, sequence.
@@ -36,6 +33,7 @@ class LlamaModel:
     path : a GGUF file.
     n_context : the tokens that there is room for; at most what the model was trained with.
     n_threads : at work, and waiting busily.
+    n_rows : computed at a time.
 
     Not for several threads at once. After `close`, and without rows of a batch that have outputs,
     asking would end the process: `LlamaScores` sees to both.
@@ -47,7 +45,7 @@ class LlamaModel:
     MissingExtraError : `xllamacpp` is not installed.
     """
 
-    def __init__(self, path: Path, n_context: int, n_threads: int):
+    def __init__(self, path: Path, n_context: int, n_threads: int, n_rows: int):
         self.path = path
         self._llama = llama_library()
         self._model = self._context = None
@@ -55,7 +53,7 @@ class LlamaModel:
             self._load()
             trained = self._llama.model_n_ctx_train(self._model)
             self.n_context = min(n_context, trained) if trained > 0 else n_context
-            self._open_context(n_threads)
+            self._open_context(n_threads, n_rows)
         except BaseException:
             self.close()
             raise
@@ -148,17 +146,20 @@ class LlamaModel:
     def _load(self) -> None:
         name = str(self.path).encode("utf-8", "surrogateescape")
         params = self._llama.model_default_params()
+        # With weights laid out anew, what a row sums to depends on how many others there are:
+        # Gemma's scores moved by 0.06 nats.
+        params.use_extra_bufts = False
         self._model = self._llama.model_load_from_file(name, params)
         if not self._model:
             problem = "cannot be loaded by llama.cpp: damaged, or of a kind unknown to it"
             raise DataError(problem, path=self.path)
 
-    def _open_context(self, n_threads: int) -> None:
+    def _open_context(self, n_threads: int, n_rows: int) -> None:
         llama = self._llama
         params = llama.context_default_params()
         # A batch must have room for all sequences, however short the context.
         params.n_ctx, params.n_batch = max(self.n_context, _LEAST_CELLS), N_BATCH
-        params.n_ubatch = _N_ROWS_AT_A_TIME
+        params.n_ubatch = n_rows
         params.n_seq_max, params.kv_unified = N_SEQUENCES, True
         params.n_threads = params.n_threads_batch = n_threads
         self._context = llama.init_from_model(self._model, params)

@@ -24,6 +24,7 @@ from rememberer_nb.errors import (
 )
 from rememberer_nb.llms import ReplayLLM, close, make_llm
 from rememberer_nb.llms.endpoint.client import OpenAILLM
+from rememberer_nb.llms.local.catalogue import MODELS
 from rememberer_nb.llms.local.llama_cpp import LlamaCppLLM
 from rememberer_nb.loop.build import Settings, build_agent, build_env
 from rememberer_nb.loop.episode import run_episode
@@ -234,3 +235,35 @@ def test_a_damaged_model_is_refused(model: Path, tmp_path: Path) -> None:
     path.write_bytes(model.read_bytes()[:20_000])
     with pytest.raises(DataError, match=r"cannot be loaded by llama\.cpp"):
         make_llm(f"llama.cpp:{path}", profile="webshop")
+
+
+def test_a_model_of_the_catalogue_goes_by_name_and_hash(model: Path) -> None:
+    llm = LlamaCppLLM(model, known=MODELS["smollm2"])
+    try:
+        assert llm.name == llm.settings["llm"] == "smollm2"
+        assert llm.settings["sha256"] == MODELS["smollm2"].sha256
+        assert str(model.parent) not in json.dumps(llm.settings)
+    finally:
+        llm.close()
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_a_model_that_is_not_fetched_says_how(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("REMEMBERER_MODELS", str(tmp_path))
+    with pytest.raises(ConfigError, match=f"fetch it with `rememberer-nb model get {name}"):
+        make_llm(name, profile="webshop")
+    with pytest.raises(ConfigError, match=f"expected {name} alone, got {name}:x"):
+        make_llm(f"{name}:x", profile="webshop")
+
+
+@pytest.mark.slow
+def test_the_real_small_model_replies_by_its_name(smollm2: Path) -> None:
+    llm = make_llm("smollm2", profile="webshop", config=LLMConfig(max_tokens=60))
+    try:
+        actions = ("go[on]", "go[back]")
+        reply = llm.complete(constrained(about(actions), actions, TOY))
+        assert json.loads(reply.text)["action"] in actions
+    finally:
+        close(llm)

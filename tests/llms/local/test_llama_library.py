@@ -12,12 +12,18 @@ import pytest
 
 from rememberer_nb.errors import ConfigError, MissingExtraError
 from rememberer_nb.llms.local import llama_library as library
-from rememberer_nb.llms.local.llama_library import ContextParams, check_defaults
+from rememberer_nb.llms.local.llama_library import (
+    CONTEXT_DEFAULTS,
+    MODEL_DEFAULTS,
+    ContextParams,
+    ModelParams,
+    check_defaults,
+)
 
 
 def known() -> ContextParams:
     params = ContextParams()
-    for name, value in library.DEFAULTS.items():
+    for name, value in CONTEXT_DEFAULTS.items():
         setattr(params, name, value)
     return params
 
@@ -33,8 +39,10 @@ def test_fields_lie_where_the_header_has_them() -> None:
     assert ContextParams.flash_attn_type.offset == 52
     assert ContextParams.embeddings.offset == 136
     assert ContextParams.kv_unified.offset == 141
-    assert ctypes.sizeof(ContextParams) == 512
-    check_defaults(known())
+    # Seven addresses and four numbers, one of them alone beside an address.
+    assert ModelParams.use_extra_bufts.offset == 74
+    assert ctypes.sizeof(ContextParams) == ctypes.sizeof(ModelParams) == 512
+    check_defaults(known(), CONTEXT_DEFAULTS)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +52,7 @@ def test_another_default_is_another_layout(name: str, value: int) -> None:
     params = known()
     setattr(params, name, value)
     with pytest.raises(ConfigError, match=rf"expected here: {name} is {value}, not.*backend numpy"):
-        check_defaults(params)
+        check_defaults(params, CONTEXT_DEFAULTS)
 
 
 def test_switches_that_moved_by_a_byte_are_seen() -> None:
@@ -53,7 +61,7 @@ def test_switches_that_moved_by_a_byte_are_seen() -> None:
     data = bytearray(params)
     data[switches + 1 : switches + 7] = data[switches : switches + 6]
     with pytest.raises(ConfigError, match="offload_kqv is False, not True"):
-        check_defaults(ContextParams.from_buffer(data))
+        check_defaults(ContextParams.from_buffer(data), CONTEXT_DEFAULTS)
 
 
 def test_a_missing_function_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,4 +99,5 @@ def test_the_installed_one_has_the_layout() -> None:
     pytest.importorskip("xllamacpp", reason="needs the extra llama")
     found = library.llama_library()
     assert found is library.llama_library()
-    check_defaults(found.context_default_params())
+    check_defaults(found.model_default_params(), MODEL_DEFAULTS)
+    check_defaults(found.context_default_params(), CONTEXT_DEFAULTS)

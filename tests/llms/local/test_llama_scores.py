@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rememberer_nb.elements import TextScore
 from rememberer_nb.errors import ConfigError, DataError, LLMError, LLMRequestError, LLMStopError
+from rememberer_nb.llms.local import llama_scores
+from rememberer_nb.llms.local.catalogue import MODELS
 from rememberer_nb.llms.local.llama_model import N_SEQUENCES, LlamaModel
 from rememberer_nb.llms.local.llama_scores import LlamaScores
 from rememberer_nb.llms.local.scores import Scorer
@@ -75,7 +78,7 @@ def test_by_hand_from_the_logits(scorer: LlamaScores, tiny_gpt2: Path) -> None:
     text = " the menu"
     start, of = scorer.tokenize(PROMPT), scorer.tokenize(text)
     assert len(of) > 1
-    model = LlamaModel(tiny_gpt2, 512, 1)
+    model = LlamaModel(tiny_gpt2, 512, 1, 32)
     tokens = start + of
     model.decode([(token, at, 0) for at, token in enumerate(tokens)], range(len(tokens)))
     total = 0.0
@@ -190,7 +193,7 @@ def test_texts_of_all_kinds_have_tokens(scorer: LlamaScores) -> None:
 
 
 def test_what_is_written_is_the_likeliest_each_time(scorer: LlamaScores, tiny_gpt2: Path) -> None:
-    model = LlamaModel(tiny_gpt2, 512, 1)
+    model = LlamaModel(tiny_gpt2, 512, 1, 32)
     tokens, written = scorer.tokenize(PROMPT), b""
     for _ in range(6):
         model.forget_all()
@@ -347,5 +350,64 @@ def test_numbers_that_are_none_are_found(tiny_gpt2: Path, monkeypatch: pytest.Mo
     with pytest.raises(ConfigError, match="one by one differ: nan"):
         LlamaScores(tiny_gpt2, n_threads=1)
     monkeypatch.setattr(LlamaModel, "log_probabilities", lambda self, row: real(self, row) + 0.01)
-    with pytest.raises(ConfigError, match="probabilities do not sum to 1"):
+    with pytest.raises(ConfigError, match=r"probabilities sum to 1\.010\d+, not 1"):
         LlamaScores(tiny_gpt2, n_threads=1)
+
+
+def test_a_known_model_with_other_scores_is_found(
+    tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = replace(MODELS["smollm2"], name="tiny", check_sum=-1.0)
+    monkeypatch.setattr(llama_scores, "recognised", lambda path: known)
+    with pytest.raises(ConfigError, match=r"tiny scores -\d+\.\d+, not -1\.0"):
+        LlamaScores(tiny_gpt2, n_threads=1)
+
+
+def test_fewer_rows_at_a_time_where_more_round_differently(
+    tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+    real = LlamaModel.__init__
+
+    def noted(self: LlamaModel, path: Path, n_context: int, n_threads: int, n_rows: int) -> None:
+        tried.append(n_rows)
+        real(self, path, n_context, n_threads, n_rows)
+
+    monkeypatch.setattr(LlamaModel, "__init__", noted)
+    problems = iter(["they differ", ""])
+    monkeypatch.setattr(LlamaScores, "_check", lambda self: next(problems))
+    with LlamaScores(tiny_gpt2, n_threads=1) as made:
+        assert tried == [32, 6]
+        assert made.score(PROMPT, TEXTS)
+
+
+# The real model, where it is.
+
+
+@pytest.fixture(scope="module")
+def real(smollm2: Path) -> Iterator[LlamaScores]:
+    with LlamaScores(smollm2, n_context=1024) as made:
+        yield made
+
+
+@pytest.mark.slow
+def test_the_real_model_scores_a_text_alike_in_any_company(real: LlamaScores) -> None:
+    texts = [f" How to {verb} a boat" for verb in ("build", "paint", "sail", "sink", "sell")]
+    texts += [f" Step {number}" for number in range(70)]
+    prompt = "Instruction: open the article about painting a boat.\nEncouraged:\n- press"
+    together = real.score(prompt, texts)
+    for at in (0, 1, 4, 5, 74):
+        real.score("something else", [" x y z"])
+        (alone,) = real.score(prompt, [texts[at]])
+        assert alone.log_probability == pytest.approx(together[at].log_probability, abs=0.02)
+    best = max(range(len(texts)), key=lambda at: together[at].log_probability)
+    assert texts[best] == " How to paint a boat"
+
+
+@pytest.mark.slow
+def test_the_real_model_writes_on(real: LlamaScores) -> None:
+    prompt = "<|im_start|>user\nSay the word yes.<|im_end|>\n<|im_start|>assistant\n"
+    text = real.write(prompt, max_tokens=12)
+    assert text and text == real.write(prompt, max_tokens=12)
+    assert "\n" not in text and "<|im_end|>" not in text
+    assert real.write("One, two, three, four,", max_tokens=2).strip().startswith("five")
