@@ -14,7 +14,8 @@ from rememberer_nb.config import checked_count, replace
 from rememberer_nb.config.fields import MAX_SEEDS, seed_range
 from rememberer_nb.config.reading import read_config
 from rememberer_nb.errors import ConfigError
-from rememberer_nb.experiments.registered import registration
+from rememberer_nb.experiments.registered import check_registered, registration
+from rememberer_nb.llms import make_llm
 from rememberer_nb.system.places import claimed_folder, write_text
 
 
@@ -79,6 +80,8 @@ def _chosen(args: argparse.Namespace) -> Chosen:
     defaults = {"run.seeds": "0:12"} if registered is None else read_config(registered)
     chosen = choose_settings(args, {**defaults, "run.llm": asked.llm})
     run = replace(chosen.configs["run"], agent="rememberer")
+    if registered is not None and run.llm.startswith("replay:"):
+        check_registered(registered, make_llm(run.llm, profile=run.env))
     if run.llm.partition(":")[0] in ("openai", "record"):
         hint = " (--out keeps what a local model says)" if run.llm.startswith("record") else ""
         raise ConfigError(f"compare asks no server, and makes no recording: {run.llm}{hint}")

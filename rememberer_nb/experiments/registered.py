@@ -11,6 +11,7 @@ import hashlib
 from pathlib import Path
 
 from rememberer_nb.errors import DataError
+from rememberer_nb.llms import LLM, ReplayLLM
 from rememberer_nb.system.resources import data_path
 
 
@@ -27,6 +28,17 @@ def registration(llm: str, env: str) -> Path | None:
         return data_path("registered", f"{name}-{env}.toml")
     except DataError:
         return None
+
+
+def check_registered(path: Path, llm: LLM) -> None:
+    """Make sure that a recording was made with the registered settings, if it replays one.
+
+    Raises
+    ------
+    DataError : it was made with others.
+    """
+    if isinstance(llm, ReplayLLM) and llm.registered != registration_sha256(path):
+        raise DataError("are not the settings that the recording was made with", path=path)
 
 
 def registration_sha256(path: Path) -> str:

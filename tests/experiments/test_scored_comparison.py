@@ -118,7 +118,7 @@ def test_recordings_that_contradict_each_other_are_not_packed(tmp_path: Path) ->
     scored = next(found for line in lines if "scores" in (found := json.loads(line)))
     scored["scores"][0] -= 1
     (tmp_path / "seed-9.jsonl").write_text(f"{head}\n{json.dumps(scored)}\n")
-    with pytest.raises(DataError, match="answers .* otherwise than another file"):
+    with pytest.raises(DataError, match=r"answers .* otherwise than another file"):
         packed(tmp_path)
 
 

@@ -139,6 +139,11 @@ class ReplayLLM:
         """The settings that were recorded."""
         return self._recording.settings
 
+    @property
+    def registered(self) -> str:
+        """The hash of the settings that were registered before, "" if none were."""
+        return self._recording.registered
+
     def complete(self, prompt: Prompt, *, seed: int = 0) -> Reply:
         """The recorded reply.
 

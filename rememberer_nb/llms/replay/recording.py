@@ -88,17 +88,23 @@ class Call:
 
 @dataclass(slots=True)
 class Recording:
-    """The calls and scores of a file, by key; `size` is how many bytes are whole lines."""
+    """The calls and scores of a file, by key.
+
+    `size` is how many bytes are whole lines; `registered` the hash of the settings that were
+    written down before the recording was made, "" if there are none.
+    """
 
     settings: dict[str, Any]
     calls: dict[str, Call] = field(default_factory=dict)
     scored: dict[str, Scored] = field(default_factory=dict)
     size: int = 0
+    registered: str = ""
 
 
-def header_line(settings: Mapping[str, Any]) -> str:
+def header_line(settings: Mapping[str, Any], registered: str = "") -> str:
     """The first line of a recording."""
-    return _line({"format": FORMAT, "version": VERSION, "settings": dict(settings)})
+    head = {"format": FORMAT, "version": VERSION, "settings": dict(settings)}
+    return _line(head | ({"registered": registered} if registered else {}))
 
 
 def call_line(key: str, call: Call) -> str:
@@ -144,7 +150,11 @@ def read_recording(path: Path) -> Recording:
         raise DataError(f"is no recording: the first line lacks {FORMAT!r}", path=path)
     if head.get("version") != VERSION:
         raise DataError(f"has version {head.get('version')!r}, not {VERSION}", path=path)
-    recording = Recording(head["settings"], size=len(whole) + len(newline))
+    recording = Recording(
+        head["settings"],
+        size=len(whole) + len(newline),
+        registered=str(head.get("registered", "")),
+    )
     for number, line in enumerate(lines[1:], start=2):
         entry = _Entry(_parse(line, path, number), path, number)
         key = entry.get("key", "a text", _is_text)
