@@ -146,7 +146,8 @@ def softmax(values: Sequence[float], temperature: float) -> np.ndarray:
     """
     scaled = np.asarray(values, dtype=float) / temperature
     weights = np.exp(scaled - scaled.max())
-    return weights / weights.sum()
+    chances: np.ndarray = weights / weights.sum()
+    return chances
 
 
 def _continued(prompt: Prompt, text: str) -> Prompt:

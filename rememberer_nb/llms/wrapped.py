@@ -72,10 +72,27 @@ def scoring(llm: LLM) -> ScoringLLM:
     """
     if not can_score(llm):
         raise ConfigError(
-            f"{llm.name} does not say how likely a text is: --choose likelihood needs a local model "
-            "(smollm2, llama.cpp:FILE.gguf) or a recording of one"
+            f"{llm.name} does not say how likely a text is: --choose likelihood needs a local "
+            "model (smollm2, llama.cpp:FILE.gguf) or a recording of one"
         )
     return cast(ScoringLLM, llm)
+
+
+def require_language_model(what: str, llm: LLM) -> None:
+    """Refuse the offline stand-in, also a recording of it.
+
+    >>> from rememberer_nb.llms import OfflineLLM
+    >>> require_language_model("react", OfflineLLM("webshop"))
+    Traceback (most recent call last):
+    ...
+    rememberer_nb.errors.ConfigError: react needs a language model: the offline stand-in reads ...
+    """
+    if str(settings_of(llm).get("llm", "")).partition(":")[0] == "offline":
+        raise ConfigError(
+            f"{what} needs a language model: the offline stand-in reads pages and advice with "
+            "values, and can neither think aloud nor follow an example without them. Choose a real "
+            "LLM (openai:MODEL, llama.cpp:FILE.gguf) or the recording of one (replay:FILE)"
+        )
 
 
 def _nothing() -> None:

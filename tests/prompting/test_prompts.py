@@ -73,13 +73,13 @@ def test_the_whole_prompt() -> None:
             "Available actions:",
             "- go[on]",
             "- say[<words>]",
-            "",
-            "Reply:",
+            "Encouraged:",
         ]
     )
     assert prompt.n_tokens == estimate_tokens(prompt.text)
     assert prompt.left_out == ()
-    assert prompt.reply_schema["required"] == ["action", "value", "rationale"]
+    assert prompt.reply_schema["required"] == ["encouraged", "discouraged"]
+    assert prompt.channel == "chat"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 
 from rememberer_nb.envs.profile import Wording
@@ -24,7 +25,7 @@ def gist(task: str, observation: str) -> str:
     """
     lines = [line.strip() for line in observation.split("\n")]
     said = [f"Task: {' '.join(task.split())}"]
-    for title, line in zip(lines, lines[1:], strict=False):
+    for title, line in itertools.pairwise(lines):
         if price := _PRICE.fullmatch(line):
             said.append(f"Product: {title}, {price[1]}")
     chosen = [found[1] for line in lines if (found := _CLICKED.fullmatch(line))]
@@ -53,7 +54,7 @@ def _titles(observation: str) -> dict[str, str]:
     lines = [line.strip() for line in observation.split("\n")]
     return {
         found[1].lower(): title
-        for line, title in zip(lines, lines[1:], strict=False)
+        for line, title in itertools.pairwise(lines)
         if (found := _PRODUCT.fullmatch(line)) and title
     }
 
