@@ -58,7 +58,7 @@ def can_score(llm: LLM) -> bool:
     """Whether an LLM says how likely a text is."""
     while isinstance(llm, WrappedLLM):
         llm = llm.inner
-    return isinstance(llm, ScoringLLM)
+    return hasattr(llm, "score") and hasattr(llm, "write")
 
 
 def scoring(llm: LLM) -> ScoringLLM:
