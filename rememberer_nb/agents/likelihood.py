@@ -80,7 +80,7 @@ class LikelihoodChoice:
         candidates = [f" {words}" for words in worded]
         found = self.llm.score(asked, candidates)
         values = self._normalised(candidates, found)
-        chances = softmax(values, 1.0)
+        chances = _softmax(values, 1.0)
         return tuple(
             ActionScore(action, words, each.log_probability, each.n_tokens, value, chance)
             for (words, action), each, value, chance in zip(
@@ -135,13 +135,13 @@ class LikelihoodChoice:
     def _draw(self, values: Sequence[float], rng: np.random.Generator) -> int:
         if self.config.temperature == 0:
             return int(np.argmax(values))
-        return int(rng.choice(len(values), p=softmax(values, self.config.temperature)))
+        return int(rng.choice(len(values), p=_softmax(values, self.config.temperature)))
 
 
-def softmax(values: Sequence[float], temperature: float) -> np.ndarray:
+def _softmax(values: Sequence[float], temperature: float) -> np.ndarray:
     """Probabilities, ndarray of the values' length.
 
-    >>> softmax([0.0, 0.0], 1.0)
+    >>> _softmax([0.0, 0.0], 1.0)
     array([0.5, 0.5])
     """
     scaled = np.asarray(values, dtype=float) / temperature

@@ -34,7 +34,7 @@ from rememberer_nb.llms.protocol import LLM
 from rememberer_nb.llms.wrapped import require_language_model, settings_of
 from rememberer_nb.prompting.brief import choose_template
 from rememberer_nb.prompting.prompts import CountTokens, Template, build_prompt, estimate_tokens
-from rememberer_nb.prompting.replies import ParsedReply, parse_advice, parse_reply
+from rememberer_nb.prompting.replies import ParsedReply, parse_advice_reply, parse_reply
 from rememberer_nb.prompting.schema import constrained
 from rememberer_nb.system.plain import fingerprint
 
@@ -168,7 +168,7 @@ class PromptingAgent:
         actions = situation.available_actions
         if not self._template.has_advice:
             return parse_reply(text, actions, self.profile)
-        return parse_advice(text, actions, self.profile, self._template.words(situation))
+        return parse_advice_reply(text, actions, self.profile, self._template.words(situation))
 
     def _ask(
         self, prompt: Prompt, situation: Situation, seed: int

@@ -1,10 +1,10 @@
 """An LLM's text to an action that can be taken, or a `ReplyError`.
 
-`parse_advice` reads two lists, encouraged and discouraged, as exemplars have them (the reply form
-"advice"); `parse_reply` one line, or the first of several (the form "action"). Each makes do with
-what the other expects. Read leniently: JSON (anywhere in the text), numbering, bullets, quotes, a
-missing value or reason, a reply that stops half way. Strict in one thing: the action must be
-available.
+`parse_advice_reply` reads two lists, encouraged and discouraged, as exemplars have them (the reply
+form "advice"); `parse_reply` one line, or the first of several (the form "action"). Each makes do
+with what the other expects. Read leniently: JSON (anywhere in the text), numbering, bullets,
+quotes, a missing value or reason, a reply that stops half way. Strict in one thing: the action must
+be available.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def parse_reply(text: str, available_actions: Sequence[str], profile: Profile) -
     raise _no_action(text, unavailable)
 
 
-def parse_advice(
+def parse_advice_reply(
     text: str,
     available_actions: Sequence[str],
     profile: Profile,
@@ -104,7 +104,7 @@ def parse_advice(
     --------
     >>> from rememberer_nb.envs.webshop.profile import WEBSHOP
     >>> text = "\\n- click[a] -> 0.2\\n- click[b] -> 0.7 it fits\\nDiscouraged:\\n- click[c] -> 0.1"
-    >>> read = parse_advice(text, ["click[a]", "click[b]", "click[c]"], WEBSHOP)
+    >>> read = parse_advice_reply(text, ["click[a]", "click[b]", "click[c]"], WEBSHOP)
     >>> read.action, read.rationale, [advice.value for advice in read.discouraged]
     ('click[b]', 'it fits', [0.1])
     """

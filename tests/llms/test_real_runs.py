@@ -49,7 +49,8 @@ def test_record_then_replay(
     capsys, server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Identical metrics and episodes, zero calls; failed calls and all."""
-    good = '{"action": "search[red shoes]", "value": 0.4, "rationale": "say it"}'
+    said = {"action": "search[red shoes]", "value": 0.4, "rationale": "say it"}
+    good = json.dumps({"encouraged": [said], "discouraged": []})
     bad = [reply(None), refusal(503), reply('{"act": 1}'), reply("go", finish_reason="length")]
     server.play(reply(good), *bad, reply(good))
     call = ("evaluate", "--tasks", "100:103", "--max-steps", "4", "--agent", "llm_only",

@@ -27,7 +27,7 @@ def draws(seed: int, text: str) -> tuple[float, float]:
     )
 
 
-def choose(rows: Sequence[Row], draw: float) -> Row | None:
+def choose_row(rows: Sequence[Row], draw: float) -> Row | None:
     """The row whose share of [0, 1) holds the draw, the actions in order of their texts."""
     reached = 0.0
     chosen = None

@@ -22,7 +22,7 @@ from rememberer_nb.llms.offline.beliefs import (
     softmax,
     weigh,
 )
-from rememberer_nb.llms.offline.draw import choose, draws
+from rememberer_nb.llms.offline.draw import choose_row, draws
 from rememberer_nb.llms.offline.parse import (
     AdviceLine,
     Section,
@@ -156,7 +156,7 @@ class OfflineLLM:
         is_advice = prompt.text.endswith(ADVICE.cue)
         draw_fault, draw_action = draws(seed, prompt.text)
         rate = self.config.malformed_rate
-        row = choose(explanation.rows, draw_action)
+        row = choose_row(explanation.rows, draw_action)
         if row is None or draw_fault < rate:
             text = self._malformed(row, section, draw_fault / rate if row is not None else 0.0)
             text = f"{ADVICE.opening}{text}" if is_advice and text else text

@@ -29,7 +29,7 @@ from rememberer_nb.envs.profile import Profile
 from rememberer_nb.errors import ReplyError
 from rememberer_nb.llms.offline import OfflineLLM, Row
 from rememberer_nb.prompting.prompts import build_prompt
-from rememberer_nb.prompting.replies import ParsedReply, parse_advice, parse_reply
+from rememberer_nb.prompting.replies import ParsedReply, parse_advice_reply, parse_reply
 from tests.llms.pages import (
     CONTENT_ACTIONS,
     HOW_TO,
@@ -79,7 +79,7 @@ class Site(NamedTuple):
 
     def read(self, text: str, form: str = "advice") -> ParsedReply:
         """What a reply says."""
-        return {"advice": parse_advice, "action": parse_reply}[form](
+        return {"advice": parse_advice_reply, "action": parse_reply}[form](
             text, self.actions, self.profile
         )
 
