@@ -46,7 +46,7 @@ _HOME = {
     "rlem": ("EpisodeLearner", "learn_episode", "n_step_return", "plan_targets"),
     "prompting.exemplars": ("build_exemplar", "select_exemplars"),
     "prompting.prompts": ("build_prompt", "estimate_tokens"),
-    "prompting.replies": ("parse_reply",),
+    "prompting.replies": ("parse_advice_reply", "parse_reply"),
     "envs": ("EnvSpec", "Profile", "find_env", "get_profile", "make_env", "register_env"),
     "envs.tasks": ("task_numbers",),
     "llms": ("LLM", "OfflineLLM", "RecordingLLM", "ReplayLLM", "make_llm", "register_llm"),

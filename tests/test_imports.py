@@ -66,7 +66,7 @@ def test_the_drawings_in_contributing_are_those_of_the_code():
         capture_output=True, text=True, cwd=PACKAGE.parent,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    for name in ("retrieve", "build_prompt", "observe", "keep", "record_row", "format_exemplar"):
+    for name in ("retrieve", "build_prompt", "observe", "keep", "record_row", "format_input"):
         assert f".{name}`" in done.stdout, name
 
 
@@ -173,7 +173,7 @@ def test_an_import_from_below_is_found_wherever_it_stands(toy):
 # part. And what a module does when it is run.
 TWINS = {
     "Engine", "Goal", "SearchIndex", "page_type", "scout", "shortlist", "sum_rows", "sum_some",
-    "same_again", "threads", "walk", "main",
+    "same_again", "threads", "walk", "main", "gist", "say",
 }  # fmt: skip
 
 

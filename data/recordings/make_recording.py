@@ -1,10 +1,11 @@
 """Make the bundled recording: python data/recordings/make_recording.py [--check]
 
 Rememberer (memory E0, frozen) shops for the first ten tasks, five steps at most, with a model whose
-weights are random, served by llama.cpp: what notebook 12 replays. The replies are noise that keeps
-to the schema; the file shows what a recording is and that the way to a real server works, and
-nothing else. `--check` writes nothing and exits with status 1 if the file cannot be replayed.
-Needs the package with the extra `llama` (`--check` does not); run it from the top of a checkout.
+weights are random, served by llama.cpp: what notebook 12 replays. Each reply is one line
+(`--reply-form action`), noise that keeps to the schema; the file shows what a recording is and that
+the way to a real server works, and nothing else. `--check` writes nothing and exits with status 1
+if the file cannot be replayed. Needs the package with the extra `llama` (`--check` does not); run
+it from the top of a checkout.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from rememberer_nb.config import LLMConfig, RolloutConfig
+from rememberer_nb.config import LLMConfig, PromptConfig, RolloutConfig
 from rememberer_nb.elements import Episode
 from rememberer_nb.errors import ReplayError
 from rememberer_nb.llms import LLM, RecordingLLM, ReplayLLM, close
@@ -30,7 +31,9 @@ CONFIG = LLMConfig(temperature=2.0)
 
 def play(llm: LLM) -> list[Episode]:
     """The ten episodes."""
-    settings = Settings(rollout=RolloutConfig(max_steps=5))
+    settings = Settings(
+        rollout=RolloutConfig(max_steps=5), prompt=PromptConfig(reply_form="action")
+    )
     env = build_env(settings)
     return evaluate(env, build_agent("rememberer", env, settings, llm=llm), list(TASKS))
 

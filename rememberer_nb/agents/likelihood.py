@@ -80,7 +80,7 @@ class LikelihoodChoice:
         candidates = [f" {words}" for words in worded]
         found = self.llm.score(asked, candidates)
         values = self._normalised(candidates, found)
-        chances = softmax(values, 1.0).tolist()
+        chances = _softmax(values, 1.0).tolist()
         return tuple(
             ActionScore(action, words, each.log_probability, each.n_tokens, value, chance)
             for (words, action), each, value, chance in zip(
@@ -142,19 +142,20 @@ class LikelihoodChoice:
         values = [score.score for score in scores]
         if self.config.temperature == 0:
             return scores[int(np.argmax(values))]
-        chances = softmax(values, self.config.temperature)
+        chances = _softmax(values, self.config.temperature)
         return scores[int(rng.choice(len(values), p=chances))]
 
 
-def softmax(values: Sequence[float], temperature: float) -> np.ndarray:
+def _softmax(values: Sequence[float], temperature: float) -> np.ndarray:
     """Probabilities, ndarray of the values' length.
 
-    >>> softmax([0.0, 0.0], 1.0)
+    >>> _softmax([0.0, 0.0], 1.0)
     array([0.5, 0.5])
     """
     scaled = np.asarray(values, dtype=float) / temperature
     weights = np.exp(scaled - scaled.max())
-    return weights / weights.sum()
+    chances: np.ndarray = weights / weights.sum()
+    return chances
 
 
 def _begun(prompt: Prompt, template: Template, opening: str) -> Prompt:

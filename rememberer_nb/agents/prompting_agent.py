@@ -31,10 +31,10 @@ from rememberer_nb.elements import (
 from rememberer_nb.envs.profile import Profile
 from rememberer_nb.errors import LLMError, LLMStopError, ReplyError
 from rememberer_nb.llms.protocol import LLM
-from rememberer_nb.llms.wrapped import settings_of
+from rememberer_nb.llms.wrapped import require_language_model, settings_of
 from rememberer_nb.prompting.brief import choose_template
 from rememberer_nb.prompting.prompts import CountTokens, Template, build_prompt, estimate_tokens
-from rememberer_nb.prompting.replies import ParsedReply, parse_reply
+from rememberer_nb.prompting.replies import ParsedReply, parse_advice_reply, parse_reply
 from rememberer_nb.prompting.schema import constrained
 from rememberer_nb.system.plain import fingerprint
 
@@ -66,8 +66,10 @@ class PromptingAgent:
     Agents with other prompts override `build` and `read`, or bring a `Template`.
     """
 
-    # None: the one that `PromptConfig` names.
+    # None: the template that `PromptConfig` names.
     template: Template | None = None
+    # Whether the stand-in cannot take the LLM's place, not even for an estimate.
+    needs_language_model = False
 
     def __init__(
         self,
@@ -90,19 +92,23 @@ class PromptingAgent:
         self.rlem = rlem or RlemConfig()
         self.prompt = prompt or PromptConfig()
         self.choice = choice or ChoiceConfig()
-        self.template = type(self).template or choose_template(self.prompt, profile)
+        self._template = self.template or choose_template(self.prompt, profile)
         self.count_tokens = count_tokens
         # A server that decodes by grammar can be held to the available actions.
         self.is_constrained = bool(settings_of(llm).get("constrain_actions"))
         self.likelihood = None
         if self.choice.choose == "likelihood":
-            self.likelihood = LikelihoodChoice(llm, profile, self.choice, self.template)
+            self.likelihood = LikelihoodChoice(llm, profile, self.choice, self._template)
+        if self.prompt.template == "brief":
+            require_language_model("the brief template", llm)
+        is_beyond = self.likelihood is not None or self.prompt.template == "brief"
+        self.needs_language_model = self.needs_language_model or is_beyond
 
     def decide(self, situation: Situation, random: StepRandom) -> Decision:
         """Retrieve, build, ask, read."""
         hits, exemplars, left_out = self.source.select(situation, random.rng)
         prompt = self.build(situation, exemplars, left_out)
-        shown = {"hits": hits, "exemplars": exemplars, "prompt": prompt}
+        shown: dict[str, Any] = {"hits": hits, "exemplars": exemplars, "prompt": prompt}
         if self.likelihood is not None:
             return self.likelihood.decide(situation, prompt, random, shown)
         if self.is_constrained:
@@ -119,6 +125,8 @@ class PromptingAgent:
             reply=reply,
             error=error,
             error_name=error_name,
+            predicted_encouraged=() if parsed is None else parsed.encouraged,
+            predicted_discouraged=() if parsed is None else parsed.discouraged,
         )
 
     def build(
@@ -132,7 +140,7 @@ class PromptingAgent:
             config=self.prompt,
             left_out=left_out,
             count_tokens=self.count_tokens,
-            template=self.template,
+            template=self._template,
         )
 
     def sample_prompt(self) -> Prompt:
@@ -157,7 +165,10 @@ class PromptingAgent:
 
     def read(self, text: str, situation: Situation) -> ParsedReply:
         """What a reply says; `ReplyError` if that is no available action."""
-        return parse_reply(text, situation.available_actions, self.profile)
+        actions = situation.available_actions
+        if not self._template.has_advice:
+            return parse_reply(text, actions, self.profile)
+        return parse_advice_reply(text, actions, self.profile, self._template.words(situation))
 
     def _ask(
         self, prompt: Prompt, situation: Situation, seed: int

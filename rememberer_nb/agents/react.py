@@ -1,7 +1,7 @@
 """ReAct (arXiv 2210.03629): one worked example, and a thought before each action.
 
 The prompts are our own (`prompting.react_prompts`). The offline stand-in reads advice with values
-and nothing else, so it cannot act for this agent and others like it: `require_language_model`.
+and nothing else, so it cannot act for this agent and others like it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from rememberer_nb.agents.prompting_agent import SAMPLE, PromptingAgent
 from rememberer_nb.config import PromptConfig, RlemConfig
 from rememberer_nb.elements import Exemplar, LeftOut, Prompt, Situation
 from rememberer_nb.envs.profile import Profile
-from rememberer_nb.errors import ConfigError
 from rememberer_nb.llms.protocol import LLM
-from rememberer_nb.llms.wrapped import settings_of
+from rememberer_nb.llms.wrapped import require_language_model
 from rememberer_nb.prompting.prompts import CountTokens, estimate_tokens, one_line
 from rememberer_nb.prompting.react_prompts import (
     Demonstration,
@@ -33,23 +32,6 @@ _ACTION = re.compile(r"^\W*action\W*?:", re.IGNORECASE | re.MULTILINE)
 _THOUGHT = re.compile(r"^\W*thought\W*?:\W*", re.IGNORECASE)
 # Where a reply that runs on invents the next page.
 _NEXT_TURN = re.compile(r"^\W*(?:page|observation|thought)\W*?:", re.IGNORECASE | re.MULTILINE)
-
-
-def require_language_model(name: str, llm: LLM) -> None:
-    """Refuse the offline stand-in, also a recording of it.
-
-    >>> from rememberer_nb.llms import OfflineLLM
-    >>> require_language_model("react", OfflineLLM("webshop"))
-    Traceback (most recent call last):
-    ...
-    rememberer_nb.errors.ConfigError: react needs a language model: the offline stand-in reads ...
-    """
-    if str(settings_of(llm).get("llm", "")).partition(":")[0] == "offline":
-        raise ConfigError(
-            f"{name} needs a language model: the offline stand-in reads advice with values, and "
-            "can neither think aloud nor follow an example without them. Choose a real LLM "
-            "(openai:MODEL, llama.cpp:FILE.gguf) or the recording of one (replay:FILE)"
-        )
 
 
 class ReActAgent(PromptingAgent):
@@ -142,8 +124,9 @@ def read_thought_and_action(
     --------
     >>> from rememberer_nb.envs.webshop.profile import WEBSHOP
     >>> text = "Thought: not click[a], it is too dear.\\nAction: click[b]\\nPage: ..."
-    >>> read_thought_and_action(text, ["click[a]", "click[b]"], WEBSHOP)
-    ParsedReply(action='click[b]', value=None, rationale='not click[a], it is too dear.')
+    >>> read = read_thought_and_action(text, ["click[a]", "click[b]"], WEBSHOP)
+    >>> read.action, read.rationale
+    ('click[b]', 'not click[a], it is too dear.')
     """
     found = _ACTION.search(text)
     if found is None or text.lstrip().startswith("{"):

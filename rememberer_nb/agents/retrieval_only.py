@@ -9,12 +9,12 @@ import numpy as np
 
 from rememberer_nb.agents.interface import RetrievalMemory, Selection
 from rememberer_nb.agents.prompting_agent import PromptingAgent
-from rememberer_nb.agents.react import require_language_model
 from rememberer_nb.config import ExemplarConfig, PromptConfig, RetrievalConfig, RlemConfig
 from rememberer_nb.elements import Advice, Episode, Exemplar, Hit, LeftOut, Record, Situation
 from rememberer_nb.envs.profile import Profile
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.llms.protocol import LLM
+from rememberer_nb.llms.wrapped import require_language_model
 from rememberer_nb.prompting.prompts import CountTokens, estimate_tokens
 from rememberer_nb.prompting.react_prompts import SUCCESSFUL_STEP_TEMPLATE, format_successful_step
 

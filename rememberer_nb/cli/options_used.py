@@ -19,6 +19,9 @@ from rememberer_nb.errors import ConfigError
 _PARTS = {
     "llm": ("asks no LLM", "run.llm llm offline prompt --record"),
     "history": ("shows no last actions", "prompt.n_last_actions"),
+    "form": ("has a form of its own", "prompt.reply_form prompt.template"),
+    "channel": ("asks in a single message", "prompt.channel"),
+    "choice": ("chooses by what the LLM replies", "choice"),
     "memory": ("has no memory", "--memory --resume capacity"),
     "learning": ("learns no values", "rlem"),
     "initial": ("sees no initial memory", "run.initial"),
@@ -32,7 +35,7 @@ _PARTS = {
     "skipping": ("skips no long exemplars", "exemplar.max_tokens"),
 }
 _PART_OF = {name: part for part, (_, names) in _PARTS.items() for name in names.split()}
-_LLM = frozenset({"llm", "history"})
+_LLM = frozenset({"llm", "history", "form", "channel", "choice"})
 _SHOWN = frozenset({"memory", "learning", "initial", "exemplars", "similarity", "skipping"})
 _AGENTS = {
     "random": frozenset[str](),
@@ -41,7 +44,7 @@ _AGENTS = {
     "react": frozenset({"llm", "initial"}),
     # Similarities find what stands in for an unknown page while it learns.
     "reflexion": frozenset({"llm", "memory", "learning", "initial"}),
-    "retrieval_only": _LLM | _SHOWN,
+    "retrieval_only": _SHOWN | {"llm", "history", "channel"},
     "rememberer": frozenset(_PARTS),
 }
 _PRICES = ("llm.input_price", "llm.output_price")
@@ -54,7 +57,8 @@ def is_for_training(name: str) -> bool:
     >>> is_for_training("rlem.gamma"), is_for_training("rollout.max_steps")
     (True, False)
     """
-    return name.startswith(("rlem.", "capacity.", "rollout.")) and name != "rollout.max_steps"
+    stages = ("rlem.", "capacity.", "rollout.", "choice.training_")
+    return name.startswith(stages) and name != "rollout.max_steps"
 
 
 def check_used(chosen: Chosen, args: argparse.Namespace, *, is_training: bool) -> None:
@@ -117,6 +121,8 @@ def _check_llm(chosen: Chosen, given: Mapping[str, str]) -> None:
         used = _PRICES + budget
         asks = "the offline stand-in asks no server" if budget else "a replay asks none"
         refuse(given, lambda name: name.startswith("llm.") and name not in used, asks)
+    if kind == "offline":
+        refuse(given, lambda name: name == "prompt.channel", "the stand-in reads the text alone")
     if kind != "offline":
         refuse(given, lambda name: name.startswith("offline."), f"{kind} is not the stand-in")
 

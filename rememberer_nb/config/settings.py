@@ -147,7 +147,8 @@ class PromptConfig:
     n_last_actions: int = setting(5, whole(0), "actions", "paper",
         "length of the action history shown")
     reply_form: str = setting("advice", one_of("advice", "action"), "name", "paper",
-        "'advice' (encouraged and discouraged, with values) or 'action' (one line)", "--reply-form")
+        "'advice' (encouraged and discouraged, with values) or 'action' (one line)", "--reply-form",
+        needs=("template", "full"))
     channel: str = setting("chat", one_of("chat", "chat_turns", "completion"), "name", "ours",
         "'chat', 'chat_turns' (exemplars as turns) or 'completion' (paper)", "--channel")
     template: str = setting("full", one_of("full", "brief"), "name", "ours",

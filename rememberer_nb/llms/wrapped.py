@@ -59,7 +59,7 @@ def can_score(llm: LLM) -> bool:
     """Whether an LLM says how likely a text is."""
     while isinstance(llm, WrappedLLM):
         llm = llm.inner
-    return isinstance(llm, ScoringLLM)
+    return hasattr(llm, "score") and hasattr(llm, "write")
 
 
 def scoring(llm: LLM) -> ScoringLLM:
@@ -84,6 +84,23 @@ def token_counter(llm: LLM) -> Callable[[str], int] | None:
     while isinstance(llm, WrappedLLM):
         llm = llm.inner
     return getattr(llm, "count_tokens", None)
+
+
+def require_language_model(what: str, llm: LLM) -> None:
+    """Refuse the offline stand-in, also a recording of it.
+
+    >>> from rememberer_nb.llms import OfflineLLM
+    >>> require_language_model("react", OfflineLLM("webshop"))
+    Traceback (most recent call last):
+    ...
+    rememberer_nb.errors.ConfigError: react needs a language model: the offline stand-in reads ...
+    """
+    if str(settings_of(llm).get("llm", "")).partition(":")[0] == "offline":
+        raise ConfigError(
+            f"{what} needs a language model: the offline stand-in reads pages and advice with "
+            "values, and can neither think aloud nor follow an example without them. Choose a real "
+            "LLM (openai:MODEL, llama.cpp:FILE.gguf) or the recording of one (replay:FILE)"
+        )
 
 
 def _nothing() -> None:

@@ -27,7 +27,7 @@ from rememberer_nb.prompting.prompts import (
     FULL_TEMPLATES,
     NOT_TRIED,
     Template,
-    format_bullets,
+    format_output,
 )
 
 
@@ -57,13 +57,8 @@ def brief_template(wording: Wording, *, shows_values: bool = True) -> Template:
     def format_input(exemplar: Exemplar) -> str:
         return wording.gist(exemplar.task, exemplar.observation)
 
-    def format_output(exemplar: Exemplar) -> str:
-        sides = (("Encouraged", exemplar.encouraged), ("Discouraged", exemplar.discouraged))
-        return "\n".join(
-            f"{title}:\n{format_bullets([line(each, exemplar.observation) for each in advice])}"
-            for title, advice in sides
-            if advice
-        )
+    def output(exemplar: Exemplar) -> str:
+        return format_output(exemplar, lambda advice: line(advice, exemplar.observation))
 
     def line(advice: Advice, observation: str) -> str:
         words = wording.say(advice.action, observation) or advice.action
@@ -82,9 +77,11 @@ def brief_template(wording: Wording, *, shows_values: bool = True) -> Template:
     return Template(
         how_to_reply="",
         format_input=format_input,
-        format_output=format_output,
+        format_output=output,
         format_now=format_now,
         introduce=lambda profile, how_to_reply: "",
         has_headings=False,
         say=wording.say,
+        # A schema would hold replies to actions that the exemplars do not show.
+        reply_schema=None,
     )

@@ -86,9 +86,9 @@ def select_exemplars(
 ) -> tuple[tuple[Hit, ...], tuple[Exemplar, ...], tuple[LeftOut, ...]]:
     """The first m hits that can be shown, as exemplars, the most similar first.
 
-    A hit whose exemplar has no advice or is over `config.max_tokens` is skipped, the skip is
-    recorded, and the next hit takes its place; `template` says how it is written. Returns the hits
-    looked at, the exemplars, and what was left out.
+    A hit whose exemplar has no advice, or, written as in `template`, is over `config.max_tokens`
+    is skipped, the skip is recorded, and the next hit takes its place. Returns the hits looked at,
+    the exemplars, and what was left out.
     """
     config = config or ExemplarConfig()
     seen: list[Hit] = []

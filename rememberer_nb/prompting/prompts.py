@@ -46,6 +46,7 @@ from typing import Any
 from rememberer_nb.config import PromptConfig
 from rememberer_nb.elements import Advice, Exemplar, LeftOut, Prompt, Situation
 from rememberer_nb.envs.profile import Profile
+from rememberer_nb.prompting.schema import ADVICE_SCHEMA, REPLY_SCHEMA
 
 PAGE_PREFIX = "| "
 EXAMPLE_HEADING = "## Example"
@@ -63,27 +64,6 @@ available action to a line: the action, an arrow, the final score that you expec
 reason. Under "Discouraged:" comes, alike, what you would not do.
 The examples show pages seen before. Their values are scores that really followed: do as encouraged,
 avoid what is discouraged, and adapt both to the present task."""
-
-REPLY_SCHEMA = {
-    "type": "object",
-    "properties": {
-        "action": {"type": "string"},
-        "value": {"type": "number"},
-        "rationale": {"type": "string"},
-    },
-    "required": ["action", "value", "rationale"],
-    "additionalProperties": False,
-}
-
-ADVICE_SCHEMA = {
-    "type": "object",
-    "properties": {
-        "encouraged": {"type": "array", "items": REPLY_SCHEMA, "minItems": 1, "maxItems": 3},
-        "discouraged": {"type": "array", "items": REPLY_SCHEMA, "maxItems": 3},
-    },
-    "required": ["encouraged", "discouraged"],
-    "additionalProperties": False,
-}
 
 CountTokens = Callable[[str], int]
 
@@ -135,11 +115,11 @@ def format_input(exemplar: Exemplar) -> str:
     return f"Task: {one_line(exemplar.task)}\nPage:\n{format_page(exemplar.observation)}"
 
 
-def format_output(exemplar: Exemplar) -> str:
-    """What an exemplar advises, as it stands in the prompt."""
+def format_output(exemplar: Exemplar, line: Callable[[Advice], str] = format_advice) -> str:
+    """What an exemplar advises, as it stands in the prompt; `line` writes one piece of advice."""
     sides = (("Encouraged", exemplar.encouraged), ("Discouraged", exemplar.discouraged))
     return "\n".join(
-        f"{title}:\n{format_bullets([format_advice(a) for a in advice])}"
+        f"{title}:\n{format_bullets([line(each) for each in advice])}"
         for title, advice in sides
         if advice
     )
@@ -180,7 +160,8 @@ class Template:
     has_headings : whether exemplars and situation stand under headings.
     opening : what stands between the cue and an action in a reply.
     say : (action, observation) -> the action as it is written; "" for what cannot be written.
-    reply_schema : what a JSON reply looks like.
+    reply_schema : what a JSON reply looks like; None where replies are plain text.
+    has_advice : whether a reply lists encouraged and discouraged actions, or is one line.
     """
 
     how_to_reply: str = HOW_TO_ADVISE
@@ -192,7 +173,8 @@ class Template:
     has_headings: bool = True
     opening: str = "\n- "
     say: Callable[[str, str], str] = lambda action, observation: action
-    reply_schema: Mapping[str, Any] = field(default_factory=lambda: ADVICE_SCHEMA)
+    reply_schema: Mapping[str, Any] | None = field(default_factory=lambda: ADVICE_SCHEMA)
+    has_advice: bool = True
 
     def exemplar(self, exemplar: Exemplar, number: int) -> str:
         """An exemplar as it stands in the text."""
@@ -205,10 +187,22 @@ class Template:
         heading = f"{NOW_HEADING}\n" if self.has_headings else ""
         return f"{heading}{self.format_now(now, last_actions)}{self.cue}"
 
+    def words(self, now: Situation) -> dict[str, str]:
+        """What the available actions are called -> the actions; of equal words the first."""
+        called: dict[str, str] = {}
+        for action in now.available_actions:
+            if words := one_line(self.say(action, now.observation)):
+                called.setdefault(words, action)
+        return called
+
 
 ADVICE = Template()
 ACTION = Template(
-    how_to_reply=HOW_TO_REPLY, cue="\n\nReply:", opening=" ", reply_schema=REPLY_SCHEMA
+    how_to_reply=HOW_TO_REPLY,
+    cue="\n\nReply:",
+    opening=" ",
+    reply_schema=REPLY_SCHEMA,
+    has_advice=False,
 )
 # By `PromptConfig.reply_form`.
 FULL_TEMPLATES = {"advice": ADVICE, "action": ACTION}

@@ -1,8 +1,9 @@
 """A small OpenAI-compatible server in a process of its own, for benchmarks and tests.
 
-It answers chat completions with the offline stand-in's replies, after a set time. What it says and
-when is decided by a `Responder`; tests bring their own. Each answer goes out in one write, with
-TCP_NODELAY, since a second small packet would wait 40 ms for the first one's acknowledgement::
+It answers completions, of chats and of texts, with the offline stand-in's replies, after a set
+time. What it says and when is decided by a `Responder`; tests bring their own. Each answer goes out
+in one write, with TCP_NODELAY, since a second small packet would wait 40 ms for the first one's
+acknowledgement::
 
     python -m rememberer_nb.testing.local_server '{"delay_s": 0.2}'      prints its port
 """
@@ -60,13 +61,14 @@ class PlannedAnswer:
 Responder = Callable[[Request], PlannedAnswer]
 
 
-def completion(text: str | None, **changes: Any) -> dict[str, Any]:
-    """A chat completion with one choice; `changes` go into the choice.
+def completion(text: str | None, *, is_chat: bool = True, **changes: Any) -> dict[str, Any]:
+    """A completion with one choice, of a chat or of a text; `changes` go into the choice.
 
     >>> completion("hi")["choices"][0]["message"]["content"]
     'hi'
     """
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}}
+    said = {"message": {"role": "assistant", "content": text}} if is_chat else {"text": text}
+    choice = {"index": 0, **said}
     return {
         "id": "local",
         "object": "chat.completion",
@@ -85,11 +87,12 @@ class StandIn:
         self.llm = OfflineLLM(profile)
 
     def __call__(self, request: Request) -> PlannedAnswer:
-        """Its reply to the messages, joined as `prompts.build_prompt` joins them."""
-        messages = tuple((m["role"], m["content"]) for m in request.body["messages"])
-        text = "\n\n".join(content for _, content in messages)
-        reply = self.llm.complete(Prompt(messages, text, 0), seed=request.body.get("seed", 0))
-        data = completion(reply.text)
+        """Its reply to a text, or to messages, joined as `prompts.build_prompt` joins them."""
+        text, is_chat = request.body.get("prompt"), request.path.endswith("/chat/completions")
+        if is_chat:
+            text = "\n\n".join(message["content"] for message in request.body["messages"])
+        reply = self.llm.complete(Prompt((), text, 0), seed=request.body.get("seed", 0))
+        data = completion(reply.text, is_chat=is_chat)
         data["model"] = request.body["model"]
         data["usage"] = {
             "prompt_tokens": reply.prompt_tokens,

@@ -68,6 +68,27 @@ def test_a_decision_holds_every_stage(memory: ExperienceMemory) -> None:
     assert "Last actions:\n- go[back]" in text
 
 
+ADVISED = "\n- go[on] -> 0.5 not yet\n- go[back] -> 0.7 too far\nDiscouraged:\n- say[hi] -> 0"
+
+
+def test_what_the_llm_predicts_is_kept(memory: ExperienceMemory) -> None:
+    decision = rememberer(ScriptedLLM([ADVISED]), TOY, memory).decide(HERE, random())
+    assert (decision.action, decision.rationale) == ("go[back]", "too far")
+    assert decision.predicted_encouraged == (
+        Advice("go[on]", 0.5, "not yet"),
+        Advice("go[back]", 0.7, "too far"),
+    )
+    assert decision.predicted_discouraged == (Advice("say[hi]", 0.0),)
+    assert decision.scores == ()
+
+
+def test_one_line_predicts_nothing(memory: ExperienceMemory) -> None:
+    config = PromptConfig(reply_form="action")
+    decision = rememberer(ScriptedLLM([ADVISED]), TOY, memory, prompt=config).decide(HERE, random())
+    # The first that is said, whatever it is worth.
+    assert (decision.action, decision.predicted_encouraged) == ("go[on]", ())
+
+
 @pytest.mark.parametrize(
     ("script", "problem", "has_reply"),
     [

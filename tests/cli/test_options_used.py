@@ -39,6 +39,13 @@ VALUES = {
     "exemplar.exploration": ("9",),
     "prompt.max_tokens": ("999",),
     "prompt.n_last_actions": ("2",),
+    "prompt.reply_form": ("action",),
+    "prompt.channel": ("completion",),
+    "prompt.template": ("brief",),
+    "choice.choose": ("likelihood",),
+    "choice.normalisation": ("sum", "choice.choose=likelihood"),
+    "choice.temperature": ("0.5", "choice.choose=likelihood"),
+    "choice.training_temperature": ("0.5", "choice.choose=likelihood"),
     "rlem.gamma": ("0.5",),
     "rlem.n_step": ("all",),
     "rlem.learning_rate": ("0.5",),
@@ -71,10 +78,22 @@ OFFLINE = {
 }  # fmt: skip
 # Noted with the agent as part of a config of which it uses the rest.
 UNUSED_BUT_NOTED = {
-    ("react", "prompt.n_last_actions"),
-    ("reflexion", "prompt.n_last_actions"),
+    *((agent, f"prompt.{name}") for agent in ("react", "reflexion")
+      for name in ("n_last_actions", "reply_form", "channel", "template")),
     *(("retrieval_only", name) for name in VALUES if name.startswith("exemplar.")),
-}
+    ("retrieval_only", "prompt.reply_form"),
+    ("retrieval_only", "prompt.template"),
+}  # fmt: skip
+
+
+class Scoring(ScriptedLLM):
+    """An LLM that could score."""
+
+    def score(self, prompt: Any, candidates: Any) -> Any:
+        raise NotImplementedError
+
+    write = score
+
 
 # Made once: it is long.
 parser = functools.cache(_parser)
@@ -127,7 +146,7 @@ def identity(env: Any, args: argparse.Namespace, command: str, initial: str | No
     rollout, steps = settings.rollout, settings.rollout.max_steps
     with build_memory(settings) as memory:
         name = configs["run"].agent
-        agent = build_agent(name, env, settings, memory=memory, llm=ScriptedLLM(["x"]))
+        agent = build_agent(name, env, settings, memory=memory, llm=Scoring(["x"]))
         held = fingerprint(list(memory)) if agent.memory is not None else ""
         if command == "train":
             return describe_run("webshop", agent, [500], 0, rollout), held
@@ -199,7 +218,8 @@ OPTIONS = (
     "--n-neighbours --initial-q --initial-visits --task-similarity --observation-similarity "
     "--ranking --n-candidates --exploration --model --temperature --max-tokens --reply-format "
     "--timeout --deadline --max-retries --requests-per-minute --tokens-per-minute --input-price "
-    "--output-price --budget-calls --budget-tokens --budget-money --stop --llm-seed"
+    "--output-price --budget-calls --budget-tokens --budget-money --stop --llm-seed --reply-form "
+    "--channel --template --choose --normalisation --choice-temperature --training-temperature"
 )
 
 
@@ -277,6 +297,18 @@ def test_what_the_stand_in_and_a_replay_have_no_use_for() -> None:
             "without --set exemplar.published_rule=false: --set exemplar.margin has no effect",
         ),
         (["evaluate", "--stop", "END"], "the offline stand-in asks no server: --stop has no"),
+        (["evaluate", "--channel", "completion"], "the stand-in reads the text alone: --channel"),
+        (["evaluate", "--template", "brief"], "the brief template needs a language model"),
+        (["evaluate", "--choose", "likelihood"], "does not say how likely a text is"),
+        (
+            ["evaluate", "--template", "brief", "--reply-form", "action"],
+            "without --template full: --reply-form has no effect",
+        ),
+        (["evaluate", "--normalisation", "sum"], "without --choose likelihood: --normalisation"),
+        (
+            ["evaluate", "--agent", "react", "--llm", "openai:m", "--reply-form", "action"],
+            "react has a form of its own: --reply-form has no effect",
+        ),
         (["evaluate", "--llm", "replay:x", "--budget-calls", "3"], "a replay asks none"),
         (["train", "--agent", "random", "--resume"], "random has no memory: --resume has no"),
         (["evaluate", "--estimate", "--out", "o"], "--estimate runs nothing: --out has no effect"),

@@ -35,7 +35,7 @@ CONFIGS = [
 
 
 def test_every_class_is_a_stage() -> None:
-    assert len(CONFIGS) == 9
+    assert len(CONFIGS) == 10
     assert set(CONFIGS) == set(config.STAGES.values())
 
 

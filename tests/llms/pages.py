@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rememberer_nb.config import PromptConfig
 from rememberer_nb.elements import Advice, Exemplar, Prompt, Situation, Task
 from rememberer_nb.envs import get_profile
 from rememberer_nb.prompting.prompts import build_prompt
@@ -121,10 +122,11 @@ def prompt(
     *exemplars: Exemplar,
     task: str = TASK,
     last_actions: Sequence[str] = (),
+    config: PromptConfig | None = None,
 ) -> Prompt:
     """A prompt; `exemplars` with the most similar first."""
     now = Situation(Task("0", task), observation, tuple(actions), tuple(last_actions))
-    return build_prompt(SHOP, now, exemplars)
+    return build_prompt(SHOP, now, exemplars, config=config)
 
 
 def search_prompt(*exemplars: Exemplar, task: str = TASK) -> Prompt:

@@ -35,12 +35,14 @@ def test_a_real_server_gives_what_the_stand_in_gives(capsys, stand_in: str) -> N
     offline = run(capsys, *call)
     real = run(capsys, *call, *REAL)
     at_once = run(capsys, *call, *REAL, "--concurrency", "6")
+    continued = run(capsys, *call, *REAL, "--channel", "completion")
     assert offline.pop("llm") == "offline"
-    assert real.pop("llm") == at_once.pop("llm") == "openai:stand-in"
-    for result in (offline, real, at_once):
+    for result in (real, at_once, continued):
+        assert result.pop("llm") == "openai:stand-in"
+    for result in (offline, real, at_once, continued):
         # The server has no estimate of the prompt's tokens, and counts none.
         result.pop("prompt_tokens")
-    assert real == at_once == offline
+    assert real == at_once == continued == offline
     assert real["n_calls"] > 12
     assert real["llm_errors"] == {}
 
@@ -49,7 +51,8 @@ def test_record_then_replay(
     capsys, server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Identical metrics and episodes, zero calls; failed calls and all."""
-    good = '{"action": "search[red shoes]", "value": 0.4, "rationale": "say it"}'
+    said = {"action": "search[red shoes]", "value": 0.4, "rationale": "say it"}
+    good = json.dumps({"encouraged": [said], "discouraged": []})
     bad = [reply(None), refusal(503), reply('{"act": 1}'), reply("go", finish_reason="length")]
     server.play(reply(good), *bad, reply(good))
     call = ("evaluate", "--tasks", "100:103", "--max-steps", "4", "--agent", "llm_only",

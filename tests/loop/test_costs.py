@@ -68,6 +68,26 @@ def test_an_estimate_makes_no_call_and_leaves_the_memory() -> None:
     assert found.describe().startswith("60 episodes: about ")
 
 
+def test_an_estimate_counts_replies_in_the_form_that_is_asked_for() -> None:
+    found = {}
+    for form in ("advice", "action"):
+        settings = Settings(prompt=PromptConfig(reply_form=form))
+        env = build_env(settings)
+        agent = build_agent("llm_only", env, settings, llm=ScriptedLLM([]))
+        found[form] = estimate_run(env, agent, range(600, 603))
+    # The same decisions; two lines take more tokens than one.
+    assert found["advice"].n_calls == found["action"].n_calls
+    assert found["advice"].completion_tokens > 1.5 * found["action"].completion_tokens
+
+
+def test_what_the_stand_in_cannot_read_has_a_bound_only() -> None:
+    settings = Settings(prompt=PromptConfig(template="brief"))
+    env = build_env(settings)
+    agent = build_agent("llm_only", env, settings, llm=ScriptedLLM([]))
+    found = estimate_run(env, agent, [600])
+    assert (found.n_calls, found.max_calls) == (None, 15)
+
+
 def test_where_the_stand_in_cannot_act_there_is_only_a_bound() -> None:
     agent = PromptingAgent("llm_only", ScriptedLLM([]), TOY)
     found = estimate_run(

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from rememberer_nb.config import PromptConfig
 from rememberer_nb.elements import Advice, Exemplar, LeftOut, Prompt, Situation, Task
 from rememberer_nb.prompting.prompts import (
+    ADVICE,
+    Template,
     build_prompt,
     estimate_tokens,
     format_advice,
@@ -73,13 +75,61 @@ def test_the_whole_prompt() -> None:
             "Available actions:",
             "- go[on]",
             "- say[<words>]",
-            "",
-            "Reply:",
+            "Encouraged:",
         ]
     )
     assert prompt.n_tokens == estimate_tokens(prompt.text)
     assert prompt.left_out == ()
+    assert prompt.reply_schema["required"] == ["encouraged", "discouraged"]
+    assert prompt.channel == "chat"
+
+
+def test_the_form_of_one_line() -> None:
+    prompt = build(config=PromptConfig(reply_form="action"))
+    assert prompt.text.endswith("- say[<words>]\n\nReply:")
+    assert "Reply with one line" in prompt.text
     assert prompt.reply_schema["required"] == ["action", "value", "rationale"]
+    assert "Reply with two lists" in build().text
+
+
+def test_channels() -> None:
+    shown = [exemplar(1), exemplar(2, "another page")]
+    chat = build(shown)
+    for channel in ("chat", "completion"):
+        prompt = build(shown, config=PromptConfig(channel=channel))
+        assert (prompt.text, prompt.messages) == (chat.text, chat.messages)
+        assert prompt.channel == channel
+    turns = build(shown, last_actions=["go[on]"], config=PromptConfig(channel="chat_turns"))
+    assert turns.channel == "chat_turns"
+    assert turns.messages[0] == chat.messages[0]
+    # The most similar one comes last, and no turn has a heading or a cue.
+    assert turns.messages[1:-1] == (
+        ("user", "Task: task 2\nPage:\n| another page"),
+        ("assistant", "Encouraged:\n- go[2] -> 0.50"),
+        ("user", "Task: task 1\nPage:\n| a page"),
+        ("assistant", "Encouraged:\n- go[1] -> 0.50"),
+    )
+    role, question = turns.messages[-1]
+    assert role == "user"
+    assert question.startswith("Task: open the red door\nLast actions:\n- go[on]\nPage:\n| a hall")
+    assert question.endswith("- say[<words>]")
+
+
+def test_over_budget_turns_go_as_exemplars_do() -> None:
+    shown = [exemplar(1), exemplar(2)]
+    size = build(shown[:1], count_tokens=words).n_tokens
+    config = PromptConfig(channel="chat_turns", max_tokens=size)
+    prompt = build(shown, config=config, count_tokens=words)
+    assert [gone.record_id for gone in prompt.left_out] == [2]
+    assert [role for role, _ in prompt.messages] == ["system", "user", "assistant", "user"]
+
+
+def test_words_of_actions() -> None:
+    now = Situation(Task("0", "g"), "o", ("go[a]", "go[b]", "go[c]", "go[d]"))
+    assert ADVICE.words(now) == {action: action for action in now.available_actions}
+    said = {"go[a]": " on  and on ", "go[b]": "", "go[c]": "on and on", "go[d]": "off"}
+    template = Template(say=lambda action, observation: said[action])
+    assert template.words(now) == {"on and on": "go[a]", "off": "go[d]"}
 
 
 @pytest.mark.parametrize(

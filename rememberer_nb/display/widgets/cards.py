@@ -44,8 +44,11 @@ class Scale:
         return cls(min([0.0, *values]), max([1.0, *values]))
 
     def span(self, value: float) -> tuple[float, float]:
-        """Where the bar of a value starts and how long it is, in percent; it starts at 0."""
-        width = self.high - self.low
+        """Where the bar of a value starts and how long it is, in percent; it starts at 0.
+
+        Values beyond the scale, as an LLM may predict, end with it.
+        """
+        width, value = self.high - self.low, min(max(value, self.low), self.high)
         start, stop = sorted(((0 - self.low) / width, (value - self.low) / width))
         return round(100 * start, 1), round(100 * (stop - start), 1)
 
@@ -92,6 +95,26 @@ def _rows(
     rows = [(v.action, v, *advice.pop(v.action, ("", None))) for v in shown]
     rows += [(action, None, kind, item) for action, (kind, item) in advice.items()]
     return rows[:N_LISTED], len(known) - len(shown) + max(0, len(rows) - N_LISTED)
+
+
+def predicted_html(decision: Decision, scale: Scale, limit: int = LINE_LIMIT) -> str:
+    """What the LLM believes: its values beside the memory's, and how likely it finds each action.
+
+    The memory's are those that the retrieved records have for the same action.
+    """
+    sides = ("encouraged", decision.predicted_encouraged), (
+        "discouraged", decision.predicted_discouraged)  # fmt: skip
+    records = [hit.record for hit in decision.hits]
+    rows = [
+        (kind, advice, [(r.record_id, v) for r in records if (v := r.value_of(advice.action))])
+        for kind, said in sides
+        for advice in said
+    ]
+    likely = sorted(decision.scores, key=lambda score: -score.probability)
+    shapes, n_more = macros(_TEMPLATE), len(likely) - N_LISTED
+    return shapes.predictions(rows[:N_LISTED], scale, limit) + shapes.chances(
+        likely[:N_LISTED], n_more, decision.action, Scale(), limit
+    )
 
 
 def shared_terms(hit: Hit, memory: ExperienceMemory | None) -> str:

@@ -12,7 +12,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rememberer_nb.display.widgets.cards import N_LISTED, Scale, retrieval_html, shared_terms
+from rememberer_nb.display.widgets.cards import (
+    N_LISTED,
+    Scale,
+    predicted_html,
+    retrieval_html,
+    shared_terms,
+)
 from rememberer_nb.display.widgets.page import page_html
 from rememberer_nb.display.widgets.style import style_sheet
 from rememberer_nb.elements import Decision, Episode, Prompt, Step
@@ -140,7 +146,7 @@ class _Stages:
             ("Page", "what it sees", page),
             ("Retrieved", "similar experience", retrieved),
             ("Prompt", "what it asks", prompt),
-            ("Action", "what it does", reply_html(decision, limit)),
+            ("Action", "what it does", reply_html(decision, self._scale, limit)),
             ("Learnt", "changed Q values", updates_html(step, self._learns, line_limit)),
         ]
         if index == len(self._episode.steps) - 1 and self._episode.final_observation:
@@ -189,9 +195,11 @@ def _prompt_blocks(
         yield role, heading, shown.rstrip(), None if earlier == step.index else earlier + 1
 
 
-def reply_html(decision: Decision, limit: int = TEXT_LIMIT) -> str:
-    """The reply, why it could not be used if so, and the action that was taken."""
-    return macros(_TEMPLATE).reply(decision, limit, min(limit, LINE_LIMIT))
+def reply_html(decision: Decision, scale: Scale, limit: int = TEXT_LIMIT) -> str:
+    """The reply, what it predicts, why it could not be used if so, and the action taken."""
+    line_limit = min(limit, LINE_LIMIT)
+    predicted = predicted_html(decision, scale, line_limit)
+    return macros(_TEMPLATE).reply(decision, predicted, limit, line_limit)
 
 
 def updates_html(step: Step, learns: bool = True, limit: int = LINE_LIMIT) -> str:

@@ -10,7 +10,11 @@ from rememberer_nb.envs.profile import Wording
 
 _CLICK = re.compile(r"click\[(.*)\]", re.DOTALL | re.IGNORECASE)
 _SEARCH = re.compile(r"search\[(.*)\]", re.DOTALL | re.IGNORECASE)
-_PRODUCT = re.compile(r"(?:\[button\] |\[)(b0[a-z0-9]{8})(?: \[button_\]|\])", re.IGNORECASE)
+# As a button, or one that was clicked before; "[[B0...]]" and "[clicked button] B0..." are those.
+_PRODUCT = re.compile(
+    r"(?:\[(?:clicked )?button\] |\[\[?)(b0[a-z0-9]{8})(?: \[(?:clicked )?button_\]|\]\]?)",
+    re.IGNORECASE,
+)
 _CLICKED = re.compile(r"you have clicked (.*)\.", re.IGNORECASE)
 _PRICE = re.compile(r"price: (.*)", re.IGNORECASE)
 

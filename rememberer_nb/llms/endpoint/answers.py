@@ -29,6 +29,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "number": (int, float),
     "integer": int,
     "boolean": bool,
+    "array": list,
 }
 
 
@@ -63,7 +64,7 @@ def read_answer(
     latency_s: float = 0.0,
     endpoint: Endpoint = _NOWHERE,
 ) -> Reply:
-    """The reply in a chat completion.
+    """The reply in a completion, of a chat or of a text.
 
     Parameters
     ----------
@@ -93,7 +94,8 @@ def read_answer(
     if choice is None:
         problem = f"the answer has no choices: {_start(json.dumps(data)[:_MAX_SHOWN])}"
         raise LLMResponseError(problem, name="empty_choices")
-    message = choice.get("message")
+    is_text = prompt.channel == "completion"
+    message = {"content": choice.get("text")} if is_text else choice.get("message")
     message = message if isinstance(message, dict) else {}
     # Joined from parts, a text may hold what none of its parts does.
     content = _content(message.get("content"))
@@ -116,7 +118,8 @@ def _check(
     if reason == "content_filter" or refusal:
         problem = f"the server withheld the reply: {_start(_text(refusal or 'content filter'))}"
         raise LLMResponseError(problem, name="content_filter", reply=reply)
-    if reason == "length":
+    # A text that is continued may go on and on: what was wanted of it stands at its beginning.
+    if reason == "length" and not choice.get("text"):
         problem = (
             f"the reply was cut off after {reply.completion_tokens} tokens: raise max_tokens; "
             f"it ends in {reply.text[-30:]!r}"

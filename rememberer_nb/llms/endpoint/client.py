@@ -41,7 +41,7 @@ _SETTINGS = ("model", "temperature", "max_tokens", "stop", "seed", "reply_format
 
 
 class OpenAILLM:
-    """Asks an OpenAI-compatible endpoint for chat completions.
+    """Asks an OpenAI-compatible endpoint: for chat completions, or to continue a prompt's text.
 
     Parameters
     ----------
@@ -183,9 +183,8 @@ class OpenAILLM:
         self, prompt: Prompt, body: dict[str, Any], timeout_s: float, budget: Budget
     ) -> Reply | Refusal | Failure:
         started = time.monotonic()
-        answer = await self._transport.post(
-            "/chat/completions", body, timeout_s, budget.count_request
-        )
+        path = "/completions" if prompt.channel == "completion" else "/chat/completions"
+        answer = await self._transport.post(path, body, timeout_s, budget.count_request)
         if isinstance(answer, Failure):
             return answer
         if not answer.is_ok:

@@ -15,10 +15,14 @@ from rememberer_nb.config import LLMConfig
 from rememberer_nb.elements import Prompt, Reply
 from rememberer_nb.llms.endpoint.answers import check_schema, is_json_object
 
-SCHEMA_HINT = (
-    "Write this reply as one JSON object: the action under "
-    '"action", the score under "value", the reason under "rationale".'
+_FIELDS = 'the action under "action", the score under "value", the reason under "rationale".'
+SCHEMA_HINT = f"Write this reply as one JSON object: {_FIELDS}"
+LISTS_HINT = (
+    'Write this reply as one JSON object with two lists, "encouraged" and "discouraged", of '
+    f"objects: {_FIELDS}"
 )
+# Where a text that is to be continued would begin another example: this is no part of the reply.
+_NEXT_EXAMPLE = "\n## "
 _REFUSING = (400, 422)
 _OPTIONAL = ("temperature", "seed", "stop")
 _UNSUPPORTED = re.compile(
@@ -50,20 +54,23 @@ class Features:
 
     def body(self, prompt: Prompt, seed: int) -> dict[str, Any]:
         """The request for a prompt, with what the server is known, or may yet be found, to take."""
-        config = self.config
+        config, schema = self.config, prompt.reply_schema
+        is_text = prompt.channel == "completion"
         messages = [{"role": role, "content": text} for role, text in prompt.messages]
-        has_schema = prompt.reply_schema is not None and self.has_schema is not False
+        asked: dict[str, Any] = {"prompt": prompt.text} if is_text else {"messages": messages}
         body: dict[str, Any] = {
             "model": config.model,
-            "messages": messages,
+            **asked,
             self.limit_name: config.max_tokens,
             "temperature": config.temperature,
-            "stop": list(config.stop) or None,
+            "stop": [*config.stop, *([_NEXT_EXAMPLE] if is_text else [])] or None,
             "seed": seed if config.seed == "call" else config.seed,
         }
-        if has_schema:
-            messages[0]["content"] += f"\n\n{SCHEMA_HINT}"
-            form = {"name": "reply", "strict": True, "schema": dict(prompt.reply_schema or {})}
+        # A text goes on as its examples do, whatever a schema says.
+        if schema is not None and self.has_schema is not False and not is_text:
+            hint = LISTS_HINT if "encouraged" in schema["properties"] else SCHEMA_HINT
+            messages[0]["content"] += f"\n\n{hint}"
+            form = {"name": "reply", "strict": True, "schema": dict(schema)}
             body["response_format"] = {"type": "json_schema", "json_schema": form}
         return {
             name: value

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from rememberer_nb.config import OfflineConfig
-from rememberer_nb.elements import Prompt, Reply
+from rememberer_nb.elements import Advice, Exemplar, Prompt, Reply
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.llms.offline.beliefs import (
     Advised,
@@ -23,6 +22,7 @@ from rememberer_nb.llms.offline.beliefs import (
     softmax,
     weigh,
 )
+from rememberer_nb.llms.offline.draw import choose_row, draws
 from rememberer_nb.llms.offline.parse import (
     AdviceLine,
     Section,
@@ -33,7 +33,7 @@ from rememberer_nb.llms.offline.parse import (
 from rememberer_nb.llms.offline.pins import table_sha256
 from rememberer_nb.llms.offline.webshop import ShopBeliefs
 from rememberer_nb.llms.offline.wikihow import HowToBeliefs
-from rememberer_nb.prompting.prompts import estimate_tokens
+from rememberer_nb.prompting.prompts import ADVICE, estimate_tokens, format_advice
 from rememberer_nb.system.plain import to_data
 
 _BELIEFS: dict[str, Beliefs] = {
@@ -41,7 +41,7 @@ _BELIEFS: dict[str, Beliefs] = {
 }
 
 # Raised by one with every change of the code in this folder that changes a reply.
-VERSION = 3
+VERSION = 4
 _PROSE = "I would rather have another look at this before I decide."
 
 
@@ -108,8 +108,8 @@ class OfflineLLM:
     >>> now = Situation(Task("7", "a red lamp"), "[Search]", ("search[<keywords>]",))
     >>> prompt = build_prompt(get_profile("webshop"), now)
     >>> llm = OfflineLLM("webshop")
-    >>> llm.complete(prompt, seed=7).text
-    'search[a red lamp] -> 0.50 it says what is wanted'
+    >>> llm.complete(prompt, seed=7).text.splitlines()[1]
+    '- search[a red lamp] -> 0.50 it says what is wanted'
     >>> [(row.action, round(row.prior, 3)) for row in llm.explain(prompt).rows]
     [('search[a red lamp]', 0.5), ('search[red lamp]', 0.45)]
     """
@@ -149,16 +149,21 @@ class OfflineLLM:
     def complete(self, prompt: Prompt, *, seed: int = 0) -> Reply:
         """One reply, drawn by a hash of the call seed and the prompt's text.
 
-        Token counts are estimates (`prompts.estimate_tokens`); no time is measured.
+        The form is the one that the text ends in; the draw is the same in both. Token counts are
+        estimates (`prompts.estimate_tokens`); no time is measured.
         """
         explanation, section = self._look(prompt.text)
-        draw_fault, draw_action = _draws(seed, prompt.text)
+        is_advice = prompt.text.endswith(ADVICE.cue)
+        draw_fault, draw_action = draws(seed, prompt.text)
         rate = self.config.malformed_rate
-        row = _choose(explanation.rows, draw_action)
+        row = choose_row(explanation.rows, draw_action)
         if row is None or draw_fault < rate:
             text = self._malformed(row, section, draw_fault / rate if row is not None else 0.0)
+            text = f"{ADVICE.opening}{text}" if is_advice and text else text
+        elif is_advice:
+            text = self._lists(row, explanation.rows)
         else:
-            text = self._well_formed(row)
+            text = format_advice(self._advice(row))
         return Reply(
             text,
             prompt_tokens=estimate_tokens(prompt.text),
@@ -226,9 +231,16 @@ class OfflineLLM:
     def _table(self) -> Any:
         return _BELIEFS[self.profile_name].tables[self.config.strength]
 
-    def _well_formed(self, row: Row) -> str:
+    def _lists(self, row: Row, rows: Sequence[Row]) -> str:
+        """The choice, and what is believed to be worst, as an exemplar goes on after the cue."""
+        worst = min(rows, key=lambda each: (each.belief, each.action))
+        bad = () if worst is row else (self._advice(worst),)
+        said = Exemplar(0, "", "", (), (self._advice(row),), bad)
+        return ADVICE.format_output(said).removeprefix(ADVICE.cue.strip())
+
+    def _advice(self, row: Row) -> Advice:
         value = min(max(row.belief, 0.0), 1.0) * self.full_mark
-        return f"{row.action} -> {value:.2f} {self._rationale(row)}"
+        return Advice(row.action, value, self._rationale(row))
 
     def _rationale(self, row: Row) -> str:
         tried = [line for line in row.evidence if line.value is not None]
@@ -275,25 +287,3 @@ def _read_exemplar(
 def _read_page(beliefs: Beliefs, text: str) -> tuple[Section, PageReading]:
     section = parse_section(text)
     return section, beliefs.read(section)
-
-
-def _draws(seed: int, text: str) -> tuple[float, float]:
-    """Two numbers in [0, 1) that depend on nothing but seed and text."""
-    digest = hashlib.blake2b(
-        f"{seed}\n{text}".encode("utf-8", "surrogatepass"), digest_size=16
-    ).digest()
-    return (
-        int.from_bytes(digest[:8], "big") / 2**64,
-        int.from_bytes(digest[8:], "big") / 2**64,
-    )
-
-
-def _choose(rows: Sequence[Row], draw: float) -> Row | None:
-    """The row whose share of [0, 1) holds the draw, the actions in order of their texts."""
-    reached = 0.0
-    chosen = None
-    for chosen in sorted(rows, key=lambda row: row.action):
-        reached += chosen.probability
-        if draw < reached:
-            break
-    return chosen

@@ -182,12 +182,12 @@ class ReplayLLM:
         calls = list(self._recording.calls.values())
         same = [c.request for c in calls if c.request["messages"] == request["messages"]]
         if any(found["seed"] == request["seed"] for found in same):
-            return "this prompt was recorded with another reply schema"
+            return "this prompt was recorded with another reply schema, or by another channel"
         if same:
             return f"this prompt was recorded, but not with the call seed {request['seed']}"
         systems = [found.request["messages"][:1] for found in calls]
         if calls and request["messages"][:1] not in systems:
-            return "recorded with another introduction or environment; record it again"
+            return "recorded with another introduction, environment or --reply-form: record it anew"
         return (
             f"this prompt is not among the {len(calls)} recorded calls; it was recorded with "
             "other tasks, seeds, memory or prompt settings, or not to its end"

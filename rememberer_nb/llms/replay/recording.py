@@ -5,10 +5,10 @@
     {"format": "rememberer_nb recording", "version": 1, "settings": {...}}
     {"key": ..., "request": {...}, "reply": {...}, "usage": {...}, "latency_s": ..., "error": null}
 
-`key` is a hash of the whole request: the LLM's settings, the messages, the reply's schema and the
-call seed. A failed call has an `error` with its name and message. Keys to endpoints and their
-addresses are in none of it. Scores are kept in lines of their own kind (`scored`). A recording that
-is only read may be compressed with gzip.
+`key` is a hash of the whole request: the LLM's settings, the messages, the reply's schema, the
+call seed, and the channel if that is not "chat". A failed call has an `error` with its name and
+message. Keys to endpoints and their addresses are in none of it. Scores are kept in lines of their
+own kind (`scored`). A recording that is only read may be compressed with gzip.
 """
 
 from __future__ import annotations
@@ -51,11 +51,14 @@ _ERRORS = {
 def request_of(settings: Mapping[str, Any], prompt: Prompt, seed: int) -> dict[str, Any]:
     """The whole request, as plain JSON values."""
     schema = None if prompt.reply_schema is None else dict(prompt.reply_schema)
+    # Recordings of chats keep the keys that they had before there were other channels.
+    channel = {} if prompt.channel == "chat" else {"channel": prompt.channel}
     return {
         "settings": dict(settings),
         "messages": [list(message) for message in prompt.messages],
         "reply_schema": schema,
         "seed": seed,
+        **channel,
     }
 
 

@@ -11,7 +11,7 @@ from rememberer_nb.elements import ActionValue, Advice, Record
 from rememberer_nb.envs import get_profile
 from rememberer_nb.errors import ReplyError
 from rememberer_nb.prompting.exemplars import build_exemplar
-from rememberer_nb.prompting.replies import parse_reply
+from rememberer_nb.prompting.replies import parse_advice_reply
 from rememberer_nb.teaching.exercises import is_close, is_real_number
 
 # One case per branch of the rule; each with the hint for an answer that fails it.
@@ -78,11 +78,11 @@ def second_named(answer: Any) -> str | None:
         return "the reply should name click[b01], and click[b02] after it"
     available = ("click[b01]", "click[b02]", "click[next >]")
     try:
-        parsed = parse_reply(answer, available, get_profile("webshop"))
+        parsed = parse_advice_reply(answer, available, get_profile("webshop"))
     except ReplyError as error:
         return f"no action is read from it: {error.reason}"
     if parsed.action != "click[b02]":
-        return f"it is read as {parsed.action}: what keeps a line from being taken as the choice?"
+        return f"it is read as {parsed.action}: which of several encouraged actions is taken?"
     return None
 
 

@@ -17,6 +17,7 @@ from rememberer_nb.display.widgets.cards import Scale
 from rememberer_nb.display.widgets.html import step_html, updates_html
 from rememberer_nb.display.widgets.page import action_names, page_html
 from rememberer_nb.elements import (
+    ActionScore,
     ActionValue,
     Advice,
     Decision,
@@ -325,6 +326,52 @@ def test_action_names() -> None:
     assert action_names("GOBACK") == ("goback", "")
 
 
+# What the LLM believes
+
+
+def predicting(episode: Episode, **fields: Any) -> str:
+    """The text of a step with other predictions, and its reply's."""
+    step = episode.steps[1]
+    decision = dataclasses.replace(step.decision, **fields)
+    return Reader(step_html(bare(dataclasses.replace(step, index=0, decision=decision)), 0)).text
+
+
+def test_predictions_beside_the_memory(episode: Episode) -> None:
+    first = episode.steps[1].decision.hits[0].record
+    best = first.best
+    assert best is not None
+    said = (Advice(best.action, 0.3, "it fits"), Advice("click[moon]"))
+    text = predicting(
+        episode, predicted_encouraged=said, predicted_discouraged=(Advice("click[sun]", -1e9),)
+    )
+    known = f"{as_number(best.q_value)} ×{best.n_visits}, record {first.record_id}"
+    assert f"▲ encouraged {best.action} 0.30 {known}" in text
+    assert "▲ encouraged click[moon] none not tried there" in text
+    assert "▼ discouraged click[sun] -1e+09 not tried there" in text
+
+
+def test_without_predictions_there_is_no_table(episode: Episode) -> None:
+    text = predicting(episode, predicted_encouraged=())
+    assert "the LLM's value" not in text and "P(action)" not in text
+
+
+def test_how_likely_each_action_is(episode: Episode) -> None:
+    scores = tuple(
+        ActionScore(action, words, log_p, 2, log_p / 2, p)
+        for action, words, log_p, p in (
+            ("click[a]", "the <b> one", -3.0, 0.25),
+            ("click[b]", "the other", -1.0, 0.7),
+        )
+    )
+    text = predicting(episode, action="click[a]", scores=scores)
+    # The likeliest first, whatever was drawn.
+    assert (
+        "click[b] 0.70 the other -1.00, 2 tokens click[a] 0.25 the <b> one -3.00, 2 tokens" in text
+    )
+    many = tuple(dataclasses.replace(scores[0], action=f"click[{n}]") for n in range(50))
+    assert "10 more actions, less likely" in predicting(episode, scores=many)
+
+
 # Bars
 
 
@@ -332,6 +379,9 @@ def test_scale_spans_by_hand() -> None:
     assert Scale().span(0.25) == (0.0, 25.0)
     assert Scale(-1.0, 3.0).span(-1.0) == (0.0, 25.0)
     assert Scale(-1.0, 3.0).span(1.0) == (25.0, 25.0)
+    # What lies beyond the scale ends with it.
+    assert Scale(-1.0, 3.0).span(1e300) == (25.0, 75.0)
+    assert Scale(-1.0, 3.0).span(-9.0) == (0.0, 25.0)
 
 
 def test_scale_covers_the_episode(episode: Episode) -> None:

@@ -11,20 +11,24 @@ from typing import Any
 
 import pytest
 
+from rememberer_nb.agents.baselines import FixedExemplars
 from rememberer_nb.agents.prompting_agent import PromptingAgent
-from rememberer_nb.config import LLMConfig
-from rememberer_nb.elements import Episode, Situation, Task
+from rememberer_nb.config import LLMConfig, PromptConfig
+from rememberer_nb.elements import Advice, Episode, Exemplar, Situation, Task
 from rememberer_nb.errors import ConfigError, LLMAuthError
 from rememberer_nb.llms import make_llm
 from rememberer_nb.llms.endpoint.client import OpenAILLM
-from rememberer_nb.llms.endpoint.features import SCHEMA_HINT
+from rememberer_nb.llms.endpoint.features import LISTS_HINT, SCHEMA_HINT
 from rememberer_nb.loop.episode import run_episode
-from rememberer_nb.prompting.prompts import REPLY_SCHEMA, build_prompt
+from rememberer_nb.prompting.prompts import build_prompt
+from rememberer_nb.prompting.schema import ADVICE_SCHEMA, REPLY_SCHEMA
+from rememberer_nb.testing.local_server import completion
 from tests.llms.conftest import KEY, ROOT, FaultServer, refusal, reply
 from tests.toy import TOY, ToyEnv
 
 TEXT = reply("go[on] -> 0.5 on")
-JSON = reply('{"action": "go[on]", "value": 0.5, "rationale": "on"}')
+ADVISED = {"action": "go[on]", "value": 0.5, "rationale": "on"}
+JSON = reply(json.dumps({"encouraged": [ADVISED], "discouraged": []}))
 PROMPT = build_prompt(TOY, Situation(Task("0", "open the red door"), "a hall", ("go[on]",)))
 
 
@@ -41,8 +45,9 @@ def make() -> Iterator[Callable[..., OpenAILLM]]:
         llm.close()
 
 
-def steps(llm: OpenAILLM, n: int) -> Episode:
-    return run_episode(ToyEnv(max_steps=n), PromptingAgent("llm_only", llm, TOY), 0)
+def steps(llm: OpenAILLM, n: int, **prompt: str) -> Episode:
+    agent = PromptingAgent("llm_only", llm, TOY, prompt=PromptConfig(**prompt))
+    return run_episode(ToyEnv(max_steps=n), agent, 0)
 
 
 def test_the_whole_request(server: FaultServer, make) -> None:
@@ -79,11 +84,74 @@ def test_a_server_with_schemas(server: FaultServer, make) -> None:
     assert [step.decision.rationale for step in episode.steps] == ["on"] * 3
     for request in server.log:
         form = request["body"]["response_format"]
-        assert form["json_schema"]["schema"] == REPLY_SCHEMA
-        assert request["body"]["messages"][0]["content"].endswith(SCHEMA_HINT)
+        assert form["json_schema"]["schema"] == ADVICE_SCHEMA
+        assert request["body"]["messages"][0]["content"].endswith(LISTS_HINT)
     # Known to have schemas: from now on anything else is an error.
     server.play(TEXT)
     assert steps(llm, 1).steps[0].decision.error_name == "wrong_schema"
+
+
+def test_the_form_of_one_line_has_its_own_schema(server: FaultServer, make) -> None:
+    server.play(reply(json.dumps(ADVISED)))
+    episode = steps(make(), 2, reply_form="action")
+    assert episode.n_reply_errors == 0
+    for request in server.log:
+        form = request["body"]["response_format"]
+        assert form["json_schema"]["schema"] == REPLY_SCHEMA
+        assert request["body"]["messages"][0]["content"].endswith(SCHEMA_HINT)
+
+
+def test_lists_that_are_none(server: FaultServer, make) -> None:
+    server.play(reply('{"encouraged": "go[on]", "discouraged": []}'))
+    (step,) = steps(make(), 1).steps
+    assert step.decision.error_name == "wrong_schema"
+    assert "wrong type of encouraged" in step.decision.error
+
+
+def continued(text: str, **changes: Any) -> dict[str, Any]:
+    return {"body": completion(text, is_chat=False, **changes)}
+
+
+def test_a_text_to_be_continued(server: FaultServer, make) -> None:
+    server.play(continued("\n- go[on] -> 0.5 on\nDiscouraged:\n- go[back] -> 0.1 no"))
+    (step,) = steps(make(stop=("END",)), 1, channel="completion").steps
+    assert (step.action, step.decision.rationale) == ("go[on]", "on")
+    assert [advice.value for advice in step.decision.predicted_encouraged] == [0.5]
+    (request,) = server.log
+    assert request["path"] == "/v1/completions"
+    body = request["body"]
+    assert body["prompt"] == step.decision.prompt.text
+    assert body["prompt"].endswith("\nEncouraged:")
+    assert body["stop"] == ["END", "\n## "]
+    assert body.keys().isdisjoint({"messages", "response_format"})
+
+
+def test_a_text_that_goes_on_to_the_limit_is_read(server: FaultServer, make) -> None:
+    names = []
+    for answer in (
+        continued("\n- go[on] -> 0.5\nDiscouraged:\n- go[ba", finish_reason="length"),
+        continued("", finish_reason="length"),
+        continued(None),
+    ):
+        server.play(answer)
+        names.append(steps(make(), 1, channel="completion").steps[0].decision.error_name)
+    assert names == [None, "truncated", "null_content"]
+
+
+def test_exemplars_as_turns(server: FaultServer, make) -> None:
+    server.play(TEXT)
+    shown = Exemplar(0, "open a door", "a hall", (), (Advice("go[on]", 0.5, "fits"),))
+    agent = PromptingAgent(
+        "fixed", make(reply_format="text"), TOY, FixedExemplars([shown]),
+        prompt=PromptConfig(channel="chat_turns"),
+    )  # fmt: skip
+    run_episode(ToyEnv(max_steps=1), agent, 0)
+    (request,) = server.log
+    assert request["path"] == "/v1/chat/completions"
+    messages = request["body"]["messages"]
+    assert [message["role"] for message in messages] == ["system", "user", "assistant", "user"]
+    assert messages[1]["content"] == "Task: open a door\nPage:\n| a hall"
+    assert messages[2]["content"] == "Encouraged:\n- go[on] -> 0.50 fits"
 
 
 @pytest.mark.parametrize("status", [400, 422])
@@ -94,7 +162,7 @@ def test_a_server_that_refuses_schemas(server: FaultServer, make, status: int) -
     assert episode.n_reply_errors == 0
     has_schema = ["response_format" in request["body"] for request in server.log]
     assert has_schema == [True, False, False, False]
-    assert SCHEMA_HINT not in server.log[1]["body"]["messages"][0]["content"]
+    assert LISTS_HINT not in server.log[1]["body"]["messages"][0]["content"]
 
 
 def test_a_server_that_passes_over_schemas(server: FaultServer, make) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rememberer_nb.config import LLMConfig, RolloutConfig
+from rememberer_nb.config import LLMConfig, PromptConfig, RolloutConfig
 from rememberer_nb.elements import Prompt, Situation, Task
 from rememberer_nb.errors import (
     BudgetError,
@@ -30,8 +30,8 @@ from rememberer_nb.loop.build import Settings, build_agent, build_env
 from rememberer_nb.loop.episode import run_episode
 from rememberer_nb.loop.parallel import Slots
 from rememberer_nb.loop.training import Conduct, evaluate, train
-from rememberer_nb.prompting.prompts import REPLY_SCHEMA, build_prompt
-from rememberer_nb.prompting.schema import constrained
+from rememberer_nb.prompting.prompts import build_prompt
+from rememberer_nb.prompting.schema import REPLY_SCHEMA, constrained
 from rememberer_nb.testing.tiny_model import write_tiny_model
 from tests.toy import TOY
 
@@ -58,16 +58,19 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("agent", "env"),
+    ("agent", "env", "form"),
     [
-        ("rememberer", "webshop"),
-        ("rememberer", "wikihow"),
-        ("react", "webshop"),
-        ("retrieval_only", "wikihow"),
+        ("rememberer", "webshop", "advice"),
+        ("rememberer", "wikihow", "advice"),
+        ("rememberer", "webshop", "action"),
+        ("react", "webshop", "advice"),
+        ("retrieval_only", "wikihow", "advice"),
     ],
 )
-def test_a_whole_episode_with_constrained_actions(llm: LlamaCppLLM, agent: str, env: str) -> None:
-    settings = Settings(env=env)
+def test_a_whole_episode_with_constrained_actions(
+    llm: LlamaCppLLM, agent: str, env: str, form: str
+) -> None:
+    settings = Settings(env=env, prompt=PromptConfig(reply_form=form))
     world = build_env(settings)
     episode = run_episode(world, build_agent(agent, world, settings, llm=llm), 120)
     assert episode.terminated or len(episode.steps) == 15
@@ -76,8 +79,14 @@ def test_a_whole_episode_with_constrained_actions(llm: LlamaCppLLM, agent: str, 
         assert step.decision.error is None
         found = json.loads(step.decision.reply.text)
         assert set(found) == set(step.decision.prompt.reply_schema["required"])
-        match = world.unwrapped.profile.match(found["action"], step.available_actions)
-        assert step.action == match
+        encouraged = found.get("encouraged", [found])
+        said = [world.unwrapped.profile.match(e["action"], step.available_actions)
+                for e in encouraged + found.get("discouraged", [])]  # fmt: skip
+        assert None not in said
+        assert step.action in said[: len(encouraged)]
+        if "encouraged" in found:
+            values = {advice.value for advice in step.decision.predicted_encouraged}
+            assert len(values) <= len(encouraged) <= 2
         assert step.decision.reply.prompt_tokens > 100
         assert step.decision.reply.completion_tokens > 5
     assert len({step.action for step in episode.steps}) > 1
@@ -93,12 +102,21 @@ def test_reflexion_reflects_on_it(llm: LlamaCppLLM) -> None:
     assert call["completion_tokens"] > 5
 
 
-def about(actions: tuple[str, ...]) -> Prompt:
-    return build_prompt(TOY, Situation(Task("0", "a task"), "a page", actions))
+def about(actions: tuple[str, ...], form: str = "advice") -> Prompt:
+    now = Situation(Task("0", "a task"), "a page", actions)
+    return build_prompt(TOY, now, config=PromptConfig(reply_form=form))
+
+
+def chosen_in(text: str) -> list[str]:
+    """The actions of a reply in either form."""
+    found = json.loads(text)
+    lists = found.get("encouraged", [found]) + found.get("discouraged", [])
+    return [advice["action"] for advice in lists]
 
 
 def test_replies_depend_on_the_seed_alone(llm: LlamaCppLLM) -> None:
-    prompt = about(("go[on]", "go[back]", "say[<words>]"))
+    actions = ("go[on]", "go[back]", "say[<words>]")
+    prompt = constrained(about(actions), actions, TOY)
     texts = [llm.complete(prompt, seed=seed).text for seed in (1, 2, 3, 1)]
     assert texts[0] == texts[3]
     assert len(set(texts)) == 3
@@ -112,11 +130,15 @@ def test_replies_depend_on_the_seed_alone(llm: LlamaCppLLM) -> None:
         ("INPUT(12, <words>)", "GOBACK"),
     ],
 )
-def test_whatever_the_actions_look_like(llm: LlamaCppLLM, actions: tuple[str, ...]) -> None:
-    prompt = constrained(about(actions), actions, TOY)
+@pytest.mark.parametrize("form", ["advice", "action"])
+def test_whatever_the_actions_look_like(
+    llm: LlamaCppLLM, actions: tuple[str, ...], form: str
+) -> None:
+    prompt = constrained(about(actions, form), actions, TOY)
     for seed in range(4):
-        chosen = json.loads(llm.complete(prompt, seed=seed).text)["action"]
-        assert chosen in actions or any(_is_filled(chosen, action) for action in actions), chosen
+        for chosen in chosen_in(llm.complete(prompt, seed=seed).text):
+            is_filled = any(_is_filled(chosen, action) for action in actions)
+            assert chosen in actions or is_filled, chosen
 
 
 def _is_filled(chosen: str, action: str) -> bool:
@@ -159,7 +181,7 @@ def test_a_prompt_beyond_the_context_is_refused_and_the_next_one_served(model: P
     try:
         with pytest.raises(LLMRequestError, match="context"):
             llm.complete(Prompt((("user", "word " * 2000),), "", 0))
-        assert json.loads(llm.complete(short).text)["action"] == "go[on]"
+        assert set(chosen_in(llm.complete(short).text)) == {"go[on]"}
     finally:
         llm.close()
 

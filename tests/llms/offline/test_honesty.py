@@ -23,11 +23,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rememberer_nb
-from rememberer_nb.config import OfflineConfig
+from rememberer_nb.config import OfflineConfig, PromptConfig
 from rememberer_nb.elements import Exemplar, Prompt, Situation, Task
 from rememberer_nb.envs.profile import Profile
+from rememberer_nb.errors import ReplyError
 from rememberer_nb.llms.offline import OfflineLLM, Row
 from rememberer_nb.prompting.prompts import build_prompt
+from rememberer_nb.prompting.replies import ParsedReply, parse_advice_reply, parse_reply
 from tests.llms.pages import (
     CONTENT_ACTIONS,
     HOW_TO,
@@ -67,11 +69,19 @@ class Site(NamedTuple):
         shown = {"task": self.task, "encouraged": advice, **changes}
         return exemplar(shown.pop("page", self.page), **shown)
 
-    def ask(self, *exemplars: Exemplar, actions: Sequence[str] | None = None) -> Prompt:
+    def ask(
+        self, *exemplars: Exemplar, actions: Sequence[str] | None = None, form: str = "advice"
+    ) -> Prompt:
         """The prompt on this page."""
         available = self.actions if actions is None else actions
         now = Situation(Task("0", self.task), self.page, tuple(available))
-        return build_prompt(self.profile, now, exemplars)
+        return build_prompt(self.profile, now, exemplars, config=PromptConfig(reply_form=form))
+
+    def read(self, text: str, form: str = "advice") -> ParsedReply:
+        """What a reply says."""
+        return {"advice": parse_advice_reply, "action": parse_reply}[form](
+            text, self.actions, self.profile
+        )
 
 
 def shop(page: str, actions: Sequence[str], advised: str) -> Site:
@@ -101,6 +111,7 @@ strengths = st.sampled_from(STRENGTHS)
 values = st.integers(0, 100).map(lambda n: n / 100)
 every_site = pytest.mark.parametrize("site", SITES.values(), ids=SITES)
 every_strength = pytest.mark.parametrize("strength", STRENGTHS)
+every_form = pytest.mark.parametrize("form", ["advice", "action"])
 
 
 def stand_in(site: Site, strength: str = "novice", **changes: float) -> OfflineLLM:
@@ -177,10 +188,43 @@ def test_it_reads_the_text_alone(site: Site) -> None:
 def test_draws_follow_the_probabilities(site: Site) -> None:
     llm, asked = stand_in(site, malformed_rate=0.0), site.ask()
     n_draws = 2000
-    taken = [llm.complete(asked, seed=s).text.split(" -> ")[0] for s in range(n_draws)]
+    taken = [site.read(llm.complete(asked, seed=s).text).action for s in range(n_draws)]
     for row in llm.explain(asked).rows:
         spread = math.sqrt(row.probability * (1 - row.probability) / n_draws)
         assert abs(taken.count(row.action) / n_draws - row.probability) < 5 * spread + 1e-9
+
+
+@every_strength
+@every_site
+def test_the_form_of_the_reply_changes_nothing_but_that(site: Site, strength: str) -> None:
+    llm = stand_in(site, strength, malformed_rate=0.1)
+    seen = {"advice": [], "action": []}
+    for form, found in seen.items():
+        asked = site.ask(form=form)
+        for seed in range(100):
+            try:
+                said = site.read(llm.complete(asked, seed=seed).text, form)
+            except ReplyError as error:
+                found.append(error.reason)
+            else:
+                found.append((said.action, said.value, said.rationale))
+    assert seen["advice"] == seen["action"]
+    assert any(isinstance(each, str) for each in seen["advice"])
+
+
+@every_site
+def test_what_is_believed_worst_is_discouraged(site: Site) -> None:
+    llm, asked = stand_in(site, malformed_rate=0.0), site.ask()
+    beliefs = llm.believe(asked)
+    worst = min(beliefs, key=lambda action: (beliefs[action], action))
+    n_others = 0
+    for seed in range(20):
+        said = site.read(llm.complete(asked, seed=seed).text)
+        assert [advice.action for advice in said.encouraged] == [said.action]
+        n_others += said.action != worst
+        bad = [] if said.action == worst else [worst]
+        assert [advice.action for advice in said.discouraged] == bad
+    assert n_others
 
 
 # --- advice moves the score the right way ---------------------------------------------------------
@@ -425,36 +469,44 @@ def test_static_check_of_what_it_calls() -> None:
 # --- malformed replies ----------------------------------------------------------------------------
 
 
-def _is_malformed(site: Site, text: str) -> bool:
-    found = site.profile.action_pattern.findall(text)
-    return not any(site.profile.match(action, site.actions) for action in found)
+def _is_malformed(site: Site, text: str, form: str) -> bool:
+    try:
+        site.read(text, form)
+    except ReplyError:
+        return True
+    return False
 
 
 @pytest.mark.parametrize("rate", [0.02, 0.3])
+@every_form
 @every_site
-def test_malformed_replies_are_as_frequent_as_set(site: Site, rate: float) -> None:
-    llm, asked = stand_in(site, malformed_rate=rate), site.ask()
+def test_malformed_replies_are_as_frequent_as_set(site: Site, form: str, rate: float) -> None:
+    llm, asked = stand_in(site, malformed_rate=rate), site.ask(form=form)
     n_replies = 2000
     texts = [llm.complete(asked, seed=seed).text for seed in range(n_replies)]
-    n_bad = sum(_is_malformed(site, text) for text in texts)
+    n_bad = sum(_is_malformed(site, text, form) for text in texts)
     spread = math.sqrt(n_replies * rate * (1 - rate))
     assert abs(n_bad - n_replies * rate) < 4 * spread
 
 
 @every_strength
+@every_form
 @every_site
-def test_each_malformed_reply_is_one_and_each_way_is_used(site: Site, strength: str) -> None:
-    llm, asked = stand_in(site, strength, malformed_rate=1.0), site.ask()
+def test_each_malformed_reply_is_one_and_each_way_is_used(
+    site: Site, form: str, strength: str
+) -> None:
+    llm, asked = stand_in(site, strength, malformed_rate=1.0), site.ask(form=form)
     texts = [llm.complete(asked, seed=seed).text for seed in range(1000)]
-    assert [text for text in texts if not _is_malformed(site, text)] == []
+    assert [text for text in texts if not _is_malformed(site, text, form)] == []
     invented = [text for text in texts if " -> " in text]
     prose = [text for text in texts if text.endswith(".")]
     dropped = [text for text in texts if text and text not in {*invented, *prose}]
     assert invented and prose and dropped and "" in texts
 
 
+@every_form
 @every_site
-def test_no_malformed_replies_when_switched_off(site: Site) -> None:
-    llm, asked = stand_in(site, malformed_rate=0.0), site.ask()
+def test_no_malformed_replies_when_switched_off(site: Site, form: str) -> None:
+    llm, asked = stand_in(site, malformed_rate=0.0), site.ask(form=form)
     texts = [llm.complete(asked, seed=seed).text for seed in range(500)]
-    assert not any(_is_malformed(site, text) for text in texts)
+    assert not any(_is_malformed(site, text, form) for text in texts)

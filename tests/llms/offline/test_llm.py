@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rememberer_nb.config import OfflineConfig
+from rememberer_nb.config import OfflineConfig, PromptConfig
 from rememberer_nb.elements import Prompt
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.llms.offline import Likeness, OfflineLLM
@@ -97,9 +97,25 @@ def test_habits(strength: str) -> None:
 def test_reply_line_and_counts() -> None:
     asked = prompt(sub_page(), ["click[< prev]"])
     reply = LLM.complete(asked)
-    assert reply.text == "click[< prev] -> 0.60 nothing can be bought on this page"
-    assert (reply.prompt_tokens, reply.completion_tokens) == (math.ceil(len(asked.text) / 4), 14)
+    line = "click[< prev] -> 0.60 nothing can be bought on this page"
+    # Nothing else can be done, so nothing is discouraged.
+    assert reply.text == f"\n- {line}"
+    assert (reply.prompt_tokens, reply.completion_tokens) == (math.ceil(len(asked.text) / 4), 15)
     assert (reply.latency_s, reply.model) == (0.0, "offline:novice")
+    asked = prompt(sub_page(), ["click[< prev]"], config=PromptConfig(reply_form="action"))
+    assert LLM.complete(asked).text == line
+
+
+def test_lists_look_like_an_exemplar() -> None:
+    asked = item_prompt()
+    beliefs = LLM.believe(asked)
+    text = LLM.complete(asked, seed=1).text
+    head, good, title, bad = text.split("\n")
+    assert (head, title) == ("", "Discouraged:")
+    worst = min(beliefs, key=lambda action: (beliefs[action], action))
+    assert bad.startswith(f"- {worst} -> {beliefs[worst]:.2f} ")
+    action = good.removeprefix("- ").partition(" -> ")[0]
+    assert good.startswith(f"- {action} -> {beliefs[action]:.2f} ")
 
 
 def test_full_marks_scale_values_both_ways() -> None:
@@ -108,9 +124,9 @@ def test_full_marks_scale_values_both_ways() -> None:
     page, actions = sub_page(), ["click[< prev]"]
     in_fives = prompt(page, actions, exemplar(page, encouraged=[("click[< prev]", 2.5)]))
     in_ones = prompt(page, actions, exemplar(page, encouraged=[("click[< prev]", 0.5)]))
-    assert fives.score(in_fives) == LLM.believe(in_ones)
+    assert fives.believe(in_fives) == LLM.believe(in_ones)
     belief = LLM.believe(in_ones)["click[< prev]"]
-    assert fives.complete(in_fives).text.split()[2:4] == ["->", f"{5 * belief:.2f}"]
+    assert fives.complete(in_fives).text.split()[3:5] == ["->", f"{5 * belief:.2f}"]
     assert fives.complete(in_fives).text.endswith("the like of it scored 2.50 before")
 
 
@@ -131,7 +147,7 @@ def test_blind_to_values_only_labels_count() -> None:
     assert [row.belief for row in rows] == [pytest.approx(rows[0].prior + 0.05 / 1.2)] * 2
     assert "scored" not in blind.complete(shown[1], seed=3).text
     bare = item_prompt(exemplar(item_page(), encouraged=[("click[red]", None)]))
-    assert blind.score(shown[1]) == blind.score(bare) == LLM.believe(bare)
+    assert blind.believe(shown[1]) == blind.believe(bare) == LLM.believe(bare)
 
 
 def test_settings_tell_apart_all_that_changes_a_reply() -> None:
@@ -172,7 +188,7 @@ def test_the_number_in_the_reply_stays_within_the_marks() -> None:
         asked = prompt(
             page, ["click[< prev]"], exemplar(page, encouraged=[("click[< prev]", value)])
         )
-        assert LLM.complete(asked).text.startswith(f"click[< prev] -> {shown} ")
+        assert LLM.complete(asked).text.startswith(f"\n- click[< prev] -> {shown} ")
 
 
 def test_temperature_decides_how_sure() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 import os
@@ -28,6 +29,7 @@ from rememberer_nb.errors import (
     ReplayError,
 )
 from rememberer_nb.llms import OfflineLLM, RecordingLLM, ReplayLLM, make_llm
+from rememberer_nb.llms.replay.recording import request_of
 from rememberer_nb.loop.training import evaluate
 from rememberer_nb.system.plain import to_data
 from tests.llms.conftest import ROOT
@@ -139,6 +141,16 @@ def test_a_miss_says_what_comes_nearest(path: Path, other: Prompt, seed: int, hi
     RecordingLLM(Counting(), path).complete(prompt(), seed=1)
     with pytest.raises(ReplayError, match=hint):
         ReplayLLM(path).complete(other, seed=seed)
+
+
+def test_the_channel_is_in_the_key_only_if_it_is_no_chat(path: Path) -> None:
+    assert "channel" not in request_of({}, prompt(), 1)
+    text = dataclasses.replace(prompt(), channel="completion")
+    assert request_of({}, text, 1) == {**request_of({}, prompt(), 1), "channel": "completion"}
+    RecordingLLM(Counting(), path).complete(text, seed=1)
+    assert ReplayLLM(path).complete(text, seed=1).text == "reply 1 é\n"
+    with pytest.raises(ReplayError, match="by another channel"):
+        ReplayLLM(path).complete(prompt(), seed=1)
 
 
 def test_failures_are_replayed_and_tried_again(path: Path) -> None:

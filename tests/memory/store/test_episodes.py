@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rememberer_nb.elements import (
+    ActionScore,
     ActionValue,
     Advice,
     Decision,
@@ -57,8 +58,9 @@ left_out = st.builds(LeftOut, texts, texts, counts, st.none() | counts)
 messages = st.lists(st.tuples(texts, texts), max_size=3).map(tuple)
 prompts = st.builds(
     Prompt, messages, texts, counts, st.lists(left_out, max_size=2).map(tuple),
-    st.none() | mappings,
+    st.none() | mappings, st.sampled_from(["chat", "chat_turns", "completion"]),
 )  # fmt: skip
+scores = st.builds(ActionScore, texts, texts, reals, counts, reals, reals)
 joined = messages.map(lambda found: Prompt(found, "\n\n".join(text for _, text in found), 1))
 updates = st.builds(
     Update, st.integers(0, 9), texts, counts, counts, texts, st.integers(0, 1),
@@ -81,6 +83,7 @@ def episodes(draw: st.DrawFn) -> Episode:
             draw(st.none() | prompts | joined),
             draw(st.none() | st.builds(Reply, texts, counts, counts, reals, texts)),
             draw(st.none() | texts), draw(st.none() | texts),
+            tuple(draw(advice)), tuple(draw(advice)), tuple(draw(st.lists(scores, max_size=2))),
         )  # fmt: skip
         found = tuple(draw(st.lists(updates, max_size=2)))
         steps.append(Step(index, draw(texts), draw(lists), "p", decision, draw(reals), True,

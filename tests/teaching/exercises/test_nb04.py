@@ -91,6 +91,7 @@ class TestReply:
     @pytest.mark.parametrize(
         "right",
         [
+            "\n- click[b01] -> 0.2\n- click[b02] -> 0.8 fits",
             "Discouraged:\n- click[b01] -> 0.1\nEncouraged:\n- click[b02] -> 0.8",
             'not click[b01], so {"action": "click[b02]", "value": 0.8, "rationale": ""}',
         ],
