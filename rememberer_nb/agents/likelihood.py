@@ -66,7 +66,7 @@ class LikelihoodChoice:
             action = random_action(situation, self.profile, random.rng)
             problem = "no available action has words"
             return Decision(action, **shown, error=problem, error_name="reply")
-        chosen = self._choose(scores, situation, random.rng)
+        chosen = self.choose(scores, situation, random.rng)
         n_tokens = sum(score.n_tokens for score in scores)
         reply = Reply(chosen.text, prompt.n_tokens, n_tokens, model=self.llm.name)
         return Decision(chosen.action, **shown, reply=reply, scores=scores)
@@ -80,13 +80,31 @@ class LikelihoodChoice:
         candidates = [f" {words}" for words in worded]
         found = self.llm.score(asked, candidates)
         values = self._normalised(candidates, found)
-        chances = softmax(values, 1.0)
+        chances = softmax(values, 1.0).tolist()
         return tuple(
             ActionScore(action, words, each.log_probability, each.n_tokens, value, chance)
             for (words, action), each, value, chance in zip(
                 worded.items(), found, values, chances, strict=True
             )
         )
+
+    def choose(
+        self,
+        scores: Sequence[ActionScore],
+        situation: Situation,
+        rng: np.random.Generator | None = None,
+    ) -> ActionScore:
+        """The one that is taken; without a generator the best one, whatever the temperature."""
+        if not self.config.repeats:
+            here = situation.observation
+            taken = {step.action for step in situation.steps if step.observation == here}
+            # Where everything was tried, all may be tried again.
+            scores = [score for score in scores if score.action not in taken] or scores
+        values = [score.score for score in scores]
+        if self.config.temperature == 0 or rng is None:
+            return scores[int(np.argmax(values))]
+        chances = softmax(values, self.config.temperature)
+        return scores[int(rng.choice(len(values), p=chances))]
 
     def _worded(self, situation: Situation, prompt: Prompt) -> dict[str, str]:
         """Words -> action."""
@@ -130,20 +148,6 @@ class LikelihoodChoice:
                 text: each.log_probability for text, each in zip(new, found, strict=True)
             }
         return [self._after_nothing[text] for text in candidates]
-
-    def _choose(
-        self, scores: Sequence[ActionScore], situation: Situation, rng: np.random.Generator
-    ) -> ActionScore:
-        if not self.config.repeats:
-            here = situation.observation
-            taken = {step.action for step in situation.steps if step.observation == here}
-            # Where everything was tried, all may be tried again.
-            scores = [score for score in scores if score.action not in taken] or scores
-        values = [score.score for score in scores]
-        if self.config.temperature == 0:
-            return scores[int(np.argmax(values))]
-        chances = softmax(values, self.config.temperature)
-        return scores[int(rng.choice(len(values), p=chances))]
 
 
 def softmax(values: Sequence[float], temperature: float) -> np.ndarray:

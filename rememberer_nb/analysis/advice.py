@@ -1,0 +1,271 @@
+"""What an LLM does with advice: does it do what is encouraged, and leave what is discouraged?
+
+A guide that knows the goals walks through each task, so the right action of every step is known; a
+wrong one is drawn. The LLM is asked five times: without advice, and with one exemplar of this very
+situation that encourages or discourages the right action, or the wrong one. Encouraged actions are
+shown as worth a full mark, discouraged ones as worth nothing.
+
+chosen        share of decisions in which the advised action is the likeliest
+probability   mean probability of the advised action, the softmax of the scores
+
+Scores are compared in two ways, from the same log-probabilities: per token, and minus that after an
+empty prompt. Decisions of a task are not independent: a task counts once, by the mean over its
+decisions, and intervals are over tasks (`metrics.bootstrap_interval`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from rememberer_nb.agents.likelihood import softmax
+from rememberer_nb.agents.prompting_agent import PromptingAgent
+from rememberer_nb.analysis.influence import choice_of, situation_at, whole_prompt
+from rememberer_nb.analysis.metrics import bootstrap_interval, difference_text, interval_text
+from rememberer_nb.config import ChoiceConfig, PromptConfig
+from rememberer_nb.elements import ActionScore, Advice, Exemplar, Situation
+from rememberer_nb.envs.profile import Profile, TextEnv, profile_of
+from rememberer_nb.envs.registry import find_env
+from rememberer_nb.errors import ConfigError
+from rememberer_nb.llms.protocol import LLM
+from rememberer_nb.loop.episode import run_episode
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What is advised, and which of the two actions.
+KINDS = (
+    ("encouraged", "right"),
+    ("encouraged", "wrong"),
+    ("discouraged", "wrong"),
+    ("discouraged", "right"),
+)
+NORMALISATIONS = ("token", "empty")
+MEASURES = ("chosen", "probability")
+UNCLEAR = "not told apart"
+# Fewer leave little to advise between.
+LEAST_ACTIONS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A situation whose available actions all have words, its right action, and a wrong one."""
+
+    situation: Situation
+    right: str
+    wrong: str
+
+    def exemplar(self, label: str, advised: str, full_mark: float) -> Exemplar:
+        """One line of advice on this very situation."""
+        value = full_mark if label == "encouraged" else 0.0
+        line = Advice(getattr(self, advised), value)
+        now = self.situation
+        return Exemplar(
+            0, now.task.text, now.observation, now.available_actions, **{label: (line,)}
+        )
+
+
+def advice_rows(
+    env: TextEnv,
+    llm: LLM,
+    tasks: Sequence[int],
+    *,
+    n_decisions: int = 200,
+    seed: int = 0,
+    prompt: PromptConfig | None = None,
+    is_shown: bool = False,
+) -> list[dict[str, Any]]:
+    """What the LLM does with each kind of advice, at the first decisions of the tasks.
+
+    Parameters
+    ----------
+    llm : one that scores.
+    tasks : their numbers, walked through in order until there are as many decisions.
+    seed : of the wrong actions.
+    prompt : template and channel, by default brief and "chat"; its budget is not kept to.
+    is_shown : a progress bar on standard error.
+
+    Returns
+    -------
+    list of dict
+        A row per decision, normalisation and kind of advice: task, label, advised, normalisation,
+        action, chosen and probability of the advised action, and both without advice
+        (chosen_without, probability_without). 8 rows a decision.
+
+    Raises
+    ------
+    ConfigError : the LLM does not score, or the environment has no guide.
+    LLMError : the LLM has no scores.
+    """
+    agent = PromptingAgent(
+        "advised",
+        llm,
+        profile_of(env),
+        prompt=prompt or PromptConfig(template="brief"),
+        choice=ChoiceConfig(choose="likelihood", normalisation="empty"),
+    )
+    questions = islice(find_questions(env, agent, tasks, seed=seed), n_decisions)
+    bar = tqdm(questions, total=n_decisions, desc="advice", unit="decision", disable=not is_shown)
+    return [row for question in bar for row in _answers(agent, question)]
+
+
+def find_questions(
+    env: TextEnv, agent: PromptingAgent, tasks: Iterable[int], *, seed: int = 0
+) -> Iterator[Question]:
+    """The decisions of a guide's walk through each task.
+
+    Left out are steps with fewer than three actions that have words, and those whose right action
+    has none. Of actions with the same words one stands for all. An action with a text to be written
+    is there only where the guide takes it, with the guide's text: what a model would write differs
+    with the advice, and so could not be compared. The wrong action is drawn uniformly, by (seed,
+    task, step).
+
+    Raises
+    ------
+    ConfigError : the environment has no guide.
+    """
+    profile = profile_of(env)
+    spec = find_env(profile.name)
+    if not spec.guide:
+        raise ConfigError(f"environment {spec.name!r} has no guide (EnvSpec.guide): who is right?")
+    guide = spec.load("guide")(getattr(env, "unwrapped", env))
+    say = choice_of(agent).template.say
+    for task in tasks:
+        episode = run_episode(env, guide, task, seed=seed)
+        for step in episode.steps:
+            situation = situation_at(episode, step.index)
+            actions = _worded(situation, step.action, profile, say)
+            if step.action in actions and len(actions) >= LEAST_ACTIONS:
+                others = [action for action in actions if action != step.action]
+                rng = np.random.default_rng((seed, task, step.index))
+                wrong = others[int(rng.integers(len(others)))]
+                yield Question(replace(situation, available_actions=actions), step.action, wrong)
+
+
+def _worded(
+    situation: Situation, right: str, profile: Profile, say: Callable[[str, str], str]
+) -> tuple[str, ...]:
+    """Actions of different words; the right one stands for those of its own."""
+    found: dict[str, str] = {}
+    for action in situation.available_actions:
+        if profile.is_template(action):
+            action = profile.match(right, (action,)) or ""
+        words = " ".join(say(action, situation.observation).split()) if action else ""
+        if words and (words not in found or action == right):
+            found[words] = action
+    return tuple(found.values())
+
+
+def _answers(agent: PromptingAgent, question: Question) -> list[dict[str, Any]]:
+    """The rows of a decision."""
+    choice, now = choice_of(agent), question.situation
+    asked = {kind: question.exemplar(*kind, agent.profile.full_mark) for kind in KINDS}
+    without = _measured(choice.scores(now, whole_prompt(agent, now, ())))
+    rows = []
+    for (label, advised), exemplar in asked.items():
+        action = getattr(question, advised)
+        found = _measured(choice.scores(now, whole_prompt(agent, now, [exemplar])))
+        for name in NORMALISATIONS:
+            row = {"task": now.task.number, "label": label, "advised": advised}
+            row |= {"normalisation": name, "action": action, **found[name][action]}
+            row |= {f"{key}_without": value for key, value in without[name][action].items()}
+            rows.append(row)
+    return rows
+
+
+def _measured(scores: Sequence[ActionScore]) -> dict[str, dict[str, dict[str, float]]]:
+    """Normalisation -> action -> chosen and probability."""
+    values = {
+        "token": [each.log_probability / each.n_tokens for each in scores],
+        "empty": [each.score for each in scores],
+    }
+    found = {}
+    for name, each in values.items():
+        best = int(np.argmax(each))
+        found[name] = {
+            score.action: {"chosen": float(i == best), "probability": float(chance)}
+            for i, (score, chance) in enumerate(zip(scores, softmax(each, 1.0), strict=True))
+        }
+    return found
+
+
+def advice_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Means over tasks, with 95 % bootstrap intervals over tasks.
+
+    Parameters
+    ----------
+    rows : of `advice_rows`.
+
+    Returns
+    -------
+    DataFrame
+        A row per normalisation, kind of advice and measure: normalisation, label, advised, metric
+        ("chosen" or "probability", of the advised action), mean, low, high, without (the mean
+        without advice), change, change_low, change_high, verdict, n (decisions), n_tasks.
+
+    Examples
+    --------
+    >>> row = {"label": "discouraged", "advised": "wrong", "normalisation": "token",
+    ...     "chosen": 1.0, "probability": 0.5, "chosen_without": 0.0, "probability_without": 0.25}
+    >>> table = advice_table([{"task": 1, **row}, {"task": 2, **row}])
+    >>> table[["metric", "mean", "change", "verdict"]].values.tolist()
+    [['chosen', 1.0, 1.0, 'raises'], ['probability', 0.5, 0.25, 'raises']]
+    """
+    import pandas as pd
+
+    if not rows:
+        raise ConfigError("no decisions: there is nothing to measure")
+    found = []
+    keys = ["normalisation", "label", "advised"]
+    for names, group in pd.DataFrame(list(rows)).groupby(keys, sort=False):
+        for metric in MEASURES:
+            by_task = group.groupby("task")[[metric, f"{metric}_without"]].mean()
+            advised, without = by_task.to_numpy().T
+            low, high = bootstrap_interval(advised - without)
+            row = dict(zip(keys, names, strict=True)) | {"metric": metric, "mean": advised.mean()}
+            row |= dict(zip(("low", "high"), bootstrap_interval(advised), strict=True))
+            row |= {"without": without.mean(), "change": (advised - without).mean()}
+            row |= {"change_low": low, "change_high": high, "verdict": verdict(low, high)}
+            found.append({**row, "n": len(group), "n_tasks": len(by_task)})
+    order = {name: i for i, name in enumerate(NORMALISATIONS)}
+    return pd.DataFrame(sorted(found, key=lambda row: order[row["normalisation"]]))
+
+
+def verdict(low: float, high: float) -> str:
+    """What an interval of a change says.
+
+    >>> verdict(0.1, 0.2), verdict(-0.2, -0.1), verdict(-0.1, 0.1)
+    ('raises', 'lowers', 'not told apart')
+    """
+    return "raises" if low > 0 else "lowers" if high < 0 else UNCLEAR
+
+
+def advice_text(table: Sequence[Mapping[str, Any]]) -> str:
+    """The plain rows of `advice_table`, for a terminal."""
+    lines = []
+    for name in NORMALISATIONS:
+        lines += ["", f"normalisation: {name}"]
+        for metric, title in zip(MEASURES, ("share chosen", "probability"), strict=True):
+            lines.append(f"  {title:22}{'without':>9}{'with advice':>24}{'change':>27}")
+            for row in table:
+                if (row["normalisation"], row["metric"]) == (name, metric):
+                    lines.append(_line(row))
+    lines += ["", 'Does "discouraged" lower the probability of what it discourages?']
+    for row in table:
+        if row["label"] == "discouraged" and row["metric"] == "probability":
+            which = f"{row['normalisation']}, {row['advised']} action:"
+            lines.append(f"  {which:22} {row['verdict']}")
+    return "\n".join(lines[1:])
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    is_clear = row["verdict"] != UNCLEAR
+    change = {name: row[f"change_{name}"] for name in ("low", "high")}
+    change = difference_text({"mean": row["change"], **change, "is_clear": is_clear})
+    text = f"    {row['label']:12} {row['advised']:7}{row['without']:>9.3f}"
+    return f"{text}{interval_text(row):>24}{change:>28}  {row['verdict']}"
