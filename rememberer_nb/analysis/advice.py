@@ -15,8 +15,7 @@ decisions, and intervals are over tasks (`metrics.bootstrap_interval`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -25,15 +24,21 @@ from tqdm.auto import tqdm
 
 from rememberer_nb.agents.likelihood import softmax
 from rememberer_nb.agents.prompting_agent import PromptingAgent
-from rememberer_nb.analysis.influence import choice_of, situation_at, whole_prompt
-from rememberer_nb.analysis.metrics import bootstrap_interval, difference_text, interval_text
+from rememberer_nb.analysis.influence import choice_of, whole_prompt
+from rememberer_nb.analysis.metrics import (
+    bootstrap_interval,
+    difference_text,
+    interval_text,
+    plain_rows,
+)
+from rememberer_nb.analysis.questions import Question, find_questions
 from rememberer_nb.config import ChoiceConfig, PromptConfig
-from rememberer_nb.elements import ActionScore, Advice, Exemplar, Situation
-from rememberer_nb.envs.profile import Profile, TextEnv, profile_of
-from rememberer_nb.envs.registry import find_env
+from rememberer_nb.elements import ActionScore
+from rememberer_nb.envs.profile import TextEnv, profile_of
 from rememberer_nb.errors import ConfigError
-from rememberer_nb.llms.protocol import LLM
-from rememberer_nb.loop.episode import run_episode
+from rememberer_nb.llms import LLM, close
+from rememberer_nb.llms.wrapped import settings_of
+from rememberer_nb.loop.build import Settings, build_env, build_llm
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,26 +53,45 @@ KINDS = (
 NORMALISATIONS = ("token", "empty")
 MEASURES = ("chosen", "probability")
 UNCLEAR = "not told apart"
-# Fewer leave little to advise between.
-LEAST_ACTIONS = 3
+# What was asked of a real model once, so that anyone can look at it.
+RECORDED = "replay:smollm2_advice"
+N_DECISIONS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A situation whose available actions all have words, its right action, and a wrong one."""
+def advice_report(
+    settings: Settings,
+    tasks: Sequence[int],
+    *,
+    n_decisions: int = N_DECISIONS,
+    seed: int = 0,
+    is_shown: bool = False,
+) -> dict[str, Any]:
+    """Ask the settings' LLM in their environment; as `advice_rows`, put together.
 
-    situation: Situation
-    right: str
-    wrong: str
-
-    def exemplar(self, label: str, advised: str, full_mark: float) -> Exemplar:
-        """One line of advice on this very situation."""
-        value = full_mark if label == "encouraged" else 0.0
-        line = Advice(getattr(self, advised), value)
-        now = self.situation
-        return Exemplar(
-            0, now.task.text, now.observation, now.available_actions, **{label: (line,)}
-        )
+    Returns
+    -------
+    dict
+        n_decisions, tasks (those that were asked about), table (the plain rows of `advice_table`),
+        and all of it as a text.
+    """
+    env = build_env(settings)
+    llm = build_llm(env, settings)
+    try:
+        rows = advice_rows(
+            env, llm, tasks,
+            n_decisions=n_decisions, seed=seed, prompt=settings.prompt, is_shown=is_shown,
+        )  # fmt: skip
+        model = settings_of(llm)["llm"]
+    finally:
+        close(llm)
+    table = plain_rows(advice_table(rows))
+    n, asked = table[0]["n"], sorted({row["task"] for row in rows})
+    head = (
+        f"{settings.env}, {model}: {n} decisions of {len(asked)} development tasks, seed {seed}\n"
+        "one exemplar of the very situation; means and 95 % bootstrap intervals over tasks"
+    )
+    text = f"{head}\n\n{advice_text(table)}"
+    return {"n_decisions": n, "tasks": asked, "table": table, "text": text}
 
 
 def advice_rows(
@@ -75,7 +99,7 @@ def advice_rows(
     llm: LLM,
     tasks: Sequence[int],
     *,
-    n_decisions: int = 200,
+    n_decisions: int = N_DECISIONS,
     seed: int = 0,
     prompt: PromptConfig | None = None,
     is_shown: bool = False,
@@ -112,53 +136,6 @@ def advice_rows(
     questions = islice(find_questions(env, agent, tasks, seed=seed), n_decisions)
     bar = tqdm(questions, total=n_decisions, desc="advice", unit="decision", disable=not is_shown)
     return [row for question in bar for row in _answers(agent, question)]
-
-
-def find_questions(
-    env: TextEnv, agent: PromptingAgent, tasks: Iterable[int], *, seed: int = 0
-) -> Iterator[Question]:
-    """The decisions of a guide's walk through each task.
-
-    Left out are steps with fewer than three actions that have words, and those whose right action
-    has none. Of actions with the same words one stands for all. An action with a text to be written
-    is there only where the guide takes it, with the guide's text: what a model would write differs
-    with the advice, and so could not be compared. The wrong action is drawn uniformly, by (seed,
-    task, step).
-
-    Raises
-    ------
-    ConfigError : the environment has no guide.
-    """
-    profile = profile_of(env)
-    spec = find_env(profile.name)
-    if not spec.guide:
-        raise ConfigError(f"environment {spec.name!r} has no guide (EnvSpec.guide): who is right?")
-    guide = spec.load("guide")(getattr(env, "unwrapped", env))
-    say = choice_of(agent).template.say
-    for task in tasks:
-        episode = run_episode(env, guide, task, seed=seed)
-        for step in episode.steps:
-            situation = situation_at(episode, step.index)
-            actions = _worded(situation, step.action, profile, say)
-            if step.action in actions and len(actions) >= LEAST_ACTIONS:
-                others = [action for action in actions if action != step.action]
-                rng = np.random.default_rng((seed, task, step.index))
-                wrong = others[int(rng.integers(len(others)))]
-                yield Question(replace(situation, available_actions=actions), step.action, wrong)
-
-
-def _worded(
-    situation: Situation, right: str, profile: Profile, say: Callable[[str, str], str]
-) -> tuple[str, ...]:
-    """Actions of different words; the right one stands for those of its own."""
-    found: dict[str, str] = {}
-    for action in situation.available_actions:
-        if profile.is_template(action):
-            action = profile.match(right, (action,)) or ""
-        words = " ".join(say(action, situation.observation).split()) if action else ""
-        if words and (words not in found or action == right):
-            found[words] = action
-    return tuple(found.values())
 
 
 def _answers(agent: PromptingAgent, question: Question) -> list[dict[str, Any]]:

@@ -175,17 +175,17 @@ def variants(shown: Exemplars) -> list[Variant]:
 
     >>> one = Exemplar(4, "g", "o", encouraged=(Advice("a", 1.0),))
     >>> ["; ".join((variant.name, variant.changed)) for variant in variants((one,))][:3]
-    ['as shown; ', 'no exemplars; all', 'exemplar left out; exemplar 1, record 4']
+    ['as shown; ', 'no exemplars; all', 'exemplar left out; 1 (record 4)']
     """
     found = [Variant("no exemplars", "all", ())]
     for i, each in enumerate(shown):
-        changed = f"exemplar {i + 1}, record {each.record_id}"
+        changed = f"{i + 1} (record {each.record_id})"
         found.append(Variant("exemplar left out", changed, shown[:i] + shown[i + 1 :]))
     for i, each in enumerate(shown):
         for j, line in enumerate(each.discouraged):
             rest = each.discouraged[:j] + each.discouraged[j + 1 :]
             less = (*shown[:i], replace(each, discouraged=rest), *shown[i + 1 :])
-            found.append(Variant("discouraged left out", f"exemplar {i + 1}, {line.action}", less))
+            found.append(Variant("discouraged left out", f"{i + 1}, {line.action}", less))
     for name, change in _CHANGES.items():
         found.append(Variant(name, "all", tuple(change(each) for each in shown)))
     found = [

@@ -18,8 +18,6 @@ from rememberer_nb.config.fields import seed_range
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.system.places import claimed_folder, write_text
 
-# What was asked of the real model once, so that anyone can look at it.
-_DEFAULTS = {"run.llm": "replay:smollm2_advice", "prompt.template": "brief"}
 _MAX_DECISIONS = 100_000
 _USED = ("run.env", "run.llm", "run.tasks", "run.seeds", "prompt.reply_form", "prompt.channel",
          "prompt.template", "prompt.n_last_actions")  # fmt: skip
@@ -39,38 +37,18 @@ def add_advice_command(add: Callable[..., argparse.ArgumentParser], commands: An
 
 def measure_advice(args: argparse.Namespace) -> dict[str, Any]:
     """Ask at each decision with right and with wrong advice; table and verdict."""
-    from rememberer_nb.analysis.advice import advice_rows, advice_table, advice_text
-    from rememberer_nb.analysis.metrics import plain_rows
-    from rememberer_nb.llms import close
-    from rememberer_nb.llms.wrapped import settings_of
-    from rememberer_nb.loop.build import Settings, build_env, build_llm
+    from rememberer_nb.analysis.advice import RECORDED, advice_report
+    from rememberer_nb.loop.build import Settings
 
-    chosen = choose_settings(args, _DEFAULTS)
-    refuse(chosen.given, lambda name: name not in _USED, "advice is asked for, not learnt")
+    chosen = choose_settings(args, {"run.llm": RECORDED, "prompt.template": "brief"})
+    refuse(chosen.given, lambda name: name not in _USED, "nothing is learnt, retrieved or drawn")
     n_decisions = checked_count("--n-decisions", args.n_decisions, 1, _MAX_DECISIONS)
     settings, seed = Settings.of(chosen.configs), _seed(chosen)
     if args.record is not None:
         settings = dataclasses.replace(settings, llm=recorded_llm(settings.llm, args.record))
-    env = build_env(settings)
-    tasks = _tasks(chosen, len(env.unwrapped.tasks))
-    llm = build_llm(env, settings)
-    try:
-        rows = advice_rows(
-            env, llm, tasks,
-            n_decisions=n_decisions, seed=seed, prompt=settings.prompt, is_shown=True,
-        )  # fmt: skip
-        model = settings_of(llm)["llm"]
-    finally:
-        close(llm)
-    table = plain_rows(advice_table(rows))
-    n, n_tasks = table[0]["n"], table[0]["n_tasks"]
-    head = (
-        f"{settings.env}, {model}: {n} decisions of {n_tasks} development tasks, seed {seed}\n"
-        "one exemplar of the very situation; means and 95 % bootstrap intervals over tasks"
-    )
-    result = {"env": settings.env, "llm": chosen.configs["run"].llm, "seed": seed}
-    result |= {"n_decisions": n, "tasks": sorted({row["task"] for row in rows}), "table": table}
-    result["text"] = f"{head}\n\n{advice_text(table)}"
+    tasks = _tasks(chosen)
+    found = advice_report(settings, tasks, n_decisions=n_decisions, seed=seed, is_shown=True)
+    result = {"env": settings.env, "llm": chosen.configs["run"].llm, "seed": seed, **found}
     return {**result, "save": partial(_write, args.out, result)} if args.out else result
 
 
@@ -81,14 +59,15 @@ def _seed(chosen: Chosen) -> int:
     return seeds.start
 
 
-def _tasks(chosen: Chosen, n_tasks: int) -> tuple[int, ...]:
+def _tasks(chosen: Chosen) -> tuple[int, ...]:
     """The development tasks, or those of them that are asked for."""
-    from rememberer_nb.envs import development_tasks, task_numbers
+    from rememberer_nb.envs import development_tasks, make_env, task_numbers
 
     run = chosen.configs["run"]
     known = tuple(development_tasks(run.env))
     if run.tasks is None and known:
         return known
+    n_tasks = len(make_env(run.env).tasks)
     tasks = task_numbers(run.tasks or f"0:{n_tasks}", n_tasks, run.env)
     other = sorted(set(tasks) - set(known)) if known else ()
     if other:
@@ -100,6 +79,6 @@ def _tasks(chosen: Chosen, n_tasks: int) -> tuple[int, ...]:
 
 
 def _write(folder: Path, result: dict[str, Any]) -> None:
-    numbers = {key: value for key, value in result.items() if key not in ("text", "timing")}
+    numbers = {key: value for key, value in result.items() if key != "text"}
     write_text(folder / "advice.json", json.dumps(numbers, indent=1) + "\n")
     write_text(folder / "advice.txt", result["text"] + "\n")

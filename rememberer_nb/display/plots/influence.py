@@ -15,7 +15,6 @@ from rememberer_nb.display.plots.base import (
     make_axes,
     plain_label,
     short,
-    spelled,
 )
 from rememberer_nb.errors import ConfigError
 
@@ -64,7 +63,8 @@ def action_bars(
     names = [short(words[action]) + mark for action, mark in zip(actions, marks, strict=True)]
     ax.set_yticks(range(len(actions)), names)
     ax.set_ylim(max(1, len(actions)) - 0.5, -0.5)
-    ax.set_xlim(0, 1.15)
+    # Room for the longest number and word.
+    ax.set_xlim(0, 1.35 * max([*highest, 0.1]))
     ax.tick_params(axis="y", length=0)
     return finish(ax, "P(action)", "", bool(actions), legend=True)
 
@@ -147,15 +147,16 @@ def advice_dots(
     table = table[table["normalisation"] == normalisation]
     ax = make_axes(ax, height=1.0 + 0.45 * len(table))
     for y, row in enumerate(table.itertuples()):
-        colour, marker = (BLUE, "o") if row.label == "encouraged" else (VERMILION, "s")
-        first = y == 0
+        kind = "encouraged" if row.label == "encouraged" else "discouraged"
+        colour, marker = (BLUE, "o") if kind == "encouraged" else (VERMILION, "s")
+        seen = ax.get_legend_handles_labels()[1]
+        without, label = (None if each in seen else each for each in ("without advice", kind))
         ax.plot([row.without, row.mean], [y, y], color=GREY, lw=1, linestyle=":")
-        ax.plot(row.without, y, "D", color=GREY, markerfacecolor="none", markersize=7,
-                label="without advice" if first else None)  # fmt: skip
+        style = {"linestyle": "none", "markersize": 8}
+        ax.plot(row.without, y, "D", color=GREY, markerfacecolor="none", label=without, **style)
         ax.plot([row.low, row.high], [y, y], color=colour, lw=2.5, solid_capstyle="butt")
-        ax.plot(row.mean, y, marker, color=colour, markersize=8,
-                label="with advice" if first else None)  # fmt: skip
-    labels = [f"{spelled(row.label)}, {spelled(row.advised)}" for row in table.itertuples()]
+        ax.plot(row.mean, y, marker, color=colour, label=label, **style)
+    labels = [plain_label(f"{row.label}, {row.advised}") for row in table.itertuples()]
     ax.set_yticks(range(len(labels)), labels)
     ax.set_ylim(max(1, len(labels)) - 0.5, -0.5)
     ax.set_xlim(-0.03, 1.03)
