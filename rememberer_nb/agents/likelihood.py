@@ -47,7 +47,7 @@ class LikelihoodChoice:
         self.profile = profile
         self.config = config
         self.template = template
-        self._after_nothing: dict[str, float] = {}
+        self._after_nothing: dict[tuple[str, ...], list[float]] = {}
 
     def decide(
         self, situation: Situation, prompt: Prompt, random: StepRandom, shown: Mapping[str, Any]
@@ -135,19 +135,20 @@ class LikelihoodChoice:
         if self.config.normalisation == "character":
             return [value / len(text) for value, text in zip(sums, candidates, strict=True)]
         if self.config.normalisation == "empty":
-            return [value - self._empty(candidates)[i] for i, value in enumerate(sums)]
+            bases = self._empty(candidates)
+            return [value - base for value, base in zip(sums, bases, strict=True)]
         return sums
 
     def _empty(self, candidates: Sequence[str]) -> list[float]:
         """ln P of each text after the cue alone."""
-        new = [text for text in candidates if text not in self._after_nothing]
-        if new:
+        # All of a page together, also those known from other pages: what is asked for, and so
+        # found in a recording, must not depend on what was asked before.
+        asked = tuple(candidates)
+        if asked not in self._after_nothing:
             text = (self.template.cue + self.template.opening).strip()
-            found = self.llm.score(Prompt((), text, 0, channel="completion"), new)
-            self._after_nothing |= {
-                text: each.log_probability for text, each in zip(new, found, strict=True)
-            }
-        return [self._after_nothing[text] for text in candidates]
+            found = self.llm.score(Prompt((), text, 0, channel="completion"), asked)
+            self._after_nothing[asked] = [each.log_probability for each in found]
+        return self._after_nothing[asked]
 
 
 def softmax(values: Sequence[float], temperature: float) -> np.ndarray:

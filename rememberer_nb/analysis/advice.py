@@ -50,6 +50,8 @@ KINDS = (
     ("discouraged", "wrong"),
     ("discouraged", "right"),
 )
+# Compared with the discouraged label in the place of no advice.
+INSTEAD = "encouraged instead"
 NORMALISATIONS = ("token", "empty")
 MEASURES = ("chosen", "probability")
 UNCLEAR = "not told apart"
@@ -73,6 +75,13 @@ def advice_report(
     dict
         n_decisions, tasks (those that were asked about), table (the plain rows of `advice_table`),
         and all of it as a text.
+
+    Examples
+    --------
+    >>> recorded = Settings("wikihow", RECORDED, prompt=PromptConfig(template="brief"))
+    >>> found = advice_report(recorded, [93])
+    >>> found["n_decisions"], len(found["table"])
+    (3, 24)
     """
     env = build_env(settings)
     llm = build_llm(env, settings)
@@ -119,7 +128,8 @@ def advice_rows(
     list of dict
         A row per decision, normalisation and kind of advice: task, label, advised, normalisation,
         action, chosen and probability of the advised action, and both without advice
-        (chosen_without, probability_without). 8 rows a decision.
+        (chosen_without, probability_without). 8 rows a decision, and 4 of "encouraged instead",
+        whose `_without` are those with the label "discouraged".
 
     Raises
     ------
@@ -133,7 +143,8 @@ def advice_rows(
         prompt=prompt or PromptConfig(template="brief"),
         choice=ChoiceConfig(choose="likelihood", normalisation="empty"),
     )
-    questions = islice(find_questions(env, agent, tasks, seed=seed), n_decisions)
+    say = choice_of(agent).template.say
+    questions = islice(find_questions(env, say, tasks, seed=seed), n_decisions)
     bar = tqdm(questions, total=n_decisions, desc="advice", unit="decision", disable=not is_shown)
     return [row for question in bar for row in _answers(agent, question)]
 
@@ -144,13 +155,21 @@ def _answers(agent: PromptingAgent, question: Question) -> list[dict[str, Any]]:
     asked = {kind: question.exemplar(*kind, agent.profile.full_mark) for kind in KINDS}
     without = _measured(choice.scores(now, whole_prompt(agent, now, ())))
     rows = []
-    for (label, advised), exemplar in asked.items():
+    with_advice = {
+        kind: _measured(choice.scores(now, whole_prompt(agent, now, [exemplar])))
+        for kind, exemplar in asked.items()
+    }
+    compared = [(*kind, found, without) for kind, found in with_advice.items()]
+    compared += [
+        (INSTEAD, advised, with_advice["encouraged", advised], with_advice["discouraged", advised])
+        for advised in ("right", "wrong")
+    ]
+    for label, advised, found, base in compared:
         action = getattr(question, advised)
-        found = _measured(choice.scores(now, whole_prompt(agent, now, [exemplar])))
         for name in NORMALISATIONS:
             row = {"task": now.task.number, "label": label, "advised": advised}
             row |= {"normalisation": name, "action": action, **found[name][action]}
-            row |= {f"{key}_without": value for key, value in without[name][action].items()}
+            row |= {f"{key}_without": value for key, value in base[name][action].items()}
             rows.append(row)
     return rows
 
@@ -231,18 +250,26 @@ def advice_text(table: Sequence[Mapping[str, Any]]) -> str:
             lines.append(f"  {title:22}{'without':>9}{'with advice':>24}{'change':>27}")
             for row in table:
                 if (row["normalisation"], row["metric"]) == (name, metric):
-                    lines.append(_line(row))
-    lines += ["", 'Does "discouraged" lower the probability of what it discourages?']
-    for row in table:
-        if row["label"] == "discouraged" and row["metric"] == "probability":
-            which = f"{row['normalisation']}, {row['advised']} action:"
-            lines.append(f"  {which:22} {row['verdict']}")
+                    lines += [] if row["label"] == INSTEAD else [_line(row)]
+    asked = {
+        "discouraged": 'Does "discouraged" lower the probability of what it discourages?',
+        INSTEAD: 'Does "encouraged" raise it above what "discouraged" makes of it?',
+    }
+    for label, question in asked.items():
+        lines += ["", question]
+        for row in table:
+            if (row["label"], row["metric"]) == (label, "probability"):
+                which = f"{row['normalisation']}, {row['advised']} action:"
+                lines.append(f"  {which:21}{_change(row):>26}  {row['verdict']}")
     return "\n".join(lines[1:])
 
 
 def _line(row: Mapping[str, Any]) -> str:
-    is_clear = row["verdict"] != UNCLEAR
-    change = {name: row[f"change_{name}"] for name in ("low", "high")}
-    change = difference_text({"mean": row["change"], **change, "is_clear": is_clear})
     text = f"    {row['label']:12} {row['advised']:7}{row['without']:>9.3f}"
-    return f"{text}{interval_text(row):>24}{change:>28}  {row['verdict']}"
+    return f"{text}{interval_text(row):>24}{_change(row):>28}  {row['verdict']}"
+
+
+def _change(row: Mapping[str, Any]) -> str:
+    interval = {name: row[f"change_{name}"] for name in ("low", "high")}
+    is_clear = row["verdict"] != UNCLEAR
+    return difference_text({"mean": row["change"], **interval, "is_clear": is_clear})

@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rememberer_nb.agents.prompting_agent import PromptingAgent
-from rememberer_nb.analysis.influence import choice_of, situation_at
+from rememberer_nb.analysis.influence import situation_at
 from rememberer_nb.elements import Advice, Exemplar, Situation
 from rememberer_nb.envs.profile import Profile, TextEnv, profile_of
 from rememberer_nb.envs.registry import find_env
@@ -42,7 +41,7 @@ class Question:
 
 
 def find_questions(
-    env: TextEnv, agent: PromptingAgent, tasks: Iterable[int], *, seed: int = 0
+    env: TextEnv, say: Callable[[str, str], str], tasks: Iterable[int], *, seed: int = 0
 ) -> Iterator[Question]:
     """The decisions of a guide's walk through each task.
 
@@ -52,16 +51,27 @@ def find_questions(
     with the advice, and so could not be compared. The wrong action is drawn uniformly, by (seed,
     task, step).
 
+    Parameters
+    ----------
+    say : (action, observation) -> its words, "" for none (`prompts.Template.say`).
+
     Raises
     ------
     ConfigError : the environment has no guide.
+
+    Examples
+    --------
+    >>> from rememberer_nb import make_env
+    >>> env = make_env("wikihow")
+    >>> question = next(find_questions(env, env.profile.wording.say, [93]))
+    >>> question.right, question.wrong
+    ('INPUT(2, How to Load a Van)', 'CLICK(0)')
     """
     profile = profile_of(env)
     spec = find_env(profile.name)
     if not spec.guide:
         raise ConfigError(f"environment {spec.name!r} has no guide (EnvSpec.guide): who is right?")
     guide = spec.load("guide")(getattr(env, "unwrapped", env))
-    say = choice_of(agent).template.say
     for task in tasks:
         episode = run_episode(env, guide, task, seed=seed)
         for step in episode.steps:

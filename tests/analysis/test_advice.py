@@ -33,7 +33,7 @@ def test_every_kind_of_advice_is_asked_about_as_worked_out(guided: Any) -> None:
     assert len(llm.asked) == 6
     assert [text.count("0.00") for text in llm.asked].count(1) == 2
     found = {(r["normalisation"], r["label"], r["advised"]): r for r in rows}
-    assert len(rows) == len(found) == 8
+    assert len(rows) == len(found) == 12
     # Encouraged: 2 + 1; discouraged: 1 + 0; the copier finds all alike without advice. It counts
     # two tokens for each, and its words after nothing have ln P = 0.
     for normalisation, n in (("token", 2), ("empty", 1)):
@@ -45,6 +45,10 @@ def test_every_kind_of_advice_is_asked_about_as_worked_out(guided: Any) -> None:
                 assert row["chosen"] == 1.0
                 # Of equals the first is taken.
                 assert row["chosen_without"] == float(row["action"] == "go[on]")
+            instead = found[normalisation, "encouraged instead", advised]
+            for name, label in (("", "encouraged"), ("_without", "discouraged")):
+                kind = found[normalisation, label, advised]
+                assert instead[f"probability{name}"] == kind["probability"]
     assert found["token", "encouraged", "right"]["action"] == "open[door]"
 
 
@@ -58,7 +62,7 @@ def test_prompts_are_those_of_the_settings_and_no_advice_is_lost_to_a_budget(gui
 
 def test_a_limit_of_decisions_ends_the_walk(guided: Any) -> None:
     rows = advice_rows(guided(), Copier(), range(4), n_decisions=4)
-    assert [row["task"] for row in rows[::8]] == [0, 1, 1, 2]
+    assert [row["task"] for row in rows[::12]] == [0, 1, 1, 2]
 
 
 def row(task: int, chosen: float, without: float, label: str = "discouraged") -> dict[str, Any]:
@@ -124,5 +128,8 @@ def test_the_text_says_what_the_table_says() -> None:
     )
     assert lines[3].endswith("-1.000 [-1.000, -1.000]* lowers")
     # The question is about "discouraged" and P alone.
-    assert lines[-1] == "token, wrong action: raises"
+    at = lines.index('Does "discouraged" lower the probability of what it discourages?')
+    assert lines[at + 1] == "token, wrong action: +0.500 [+0.500, +0.500]* raises"
+    # Nothing was asked about the labels by themselves.
+    assert lines[at + 3 :] == ['Does "encouraged" raise it above what "discouraged" makes of it?']
     assert text[0][0] != " " and not any(line.endswith(" ") for line in text)

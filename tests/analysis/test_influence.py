@@ -155,6 +155,21 @@ def test_an_action_that_may_not_be_repeated_is_not_chosen() -> None:
     assert shown["probability"].idxmax() == shown.index[0]
 
 
+def test_what_is_asked_does_not_depend_on_what_was_asked_before() -> None:
+    """Else a recording would answer the very run that made it, and no part of it."""
+    asked = agent()
+    asked.likelihood.config = ChoiceConfig(choose="likelihood", normalisation="empty")
+    llm, seen = asked.llm, []
+    score = llm.score
+    llm.score = lambda prompt, candidates: (
+        seen.append((prompt.text, tuple(candidates))) or score(prompt, candidates)
+    )
+    influence(asked, replace(HERE, available_actions=("go[on]", "go[back]")), [])
+    influence(asked, replace(HERE, available_actions=("go[on]", "say[<words>]")), [])
+    after_nothing = [words for text, words in seen if text == "Encouraged:\n-"]
+    assert after_nothing == [(" go[on]", " go[back]"), (" go[on]", " say[hello]")]
+
+
 def test_who_cannot_be_asked_is_told_why() -> None:
     replies = PromptingAgent("replies", ScriptedLLM(["go[on]"]), TOY)
     for other in (replies, RandomAgent(TOY)):

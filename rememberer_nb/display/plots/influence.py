@@ -144,13 +144,14 @@ def advice_dots(
     """
     columns = ("normalisation", "label", "advised", "mean", "low", "high", "without")
     table = as_table(frame, columns, metric)
-    table = table[table["normalisation"] == normalisation]
+    # What is compared with no advice.
+    of_kind = table["label"].isin(["encouraged", "discouraged"])
+    table = table[of_kind & (table["normalisation"] == normalisation)]
     ax = make_axes(ax, height=1.0 + 0.45 * len(table))
     for y, row in enumerate(table.itertuples()):
-        kind = "encouraged" if row.label == "encouraged" else "discouraged"
-        colour, marker = (BLUE, "o") if kind == "encouraged" else (VERMILION, "s")
-        seen = ax.get_legend_handles_labels()[1]
-        without, label = (None if each in seen else each for each in ("without advice", kind))
+        colour, marker = (BLUE, "o") if row.label == "encouraged" else (VERMILION, "s")
+        seen, names = ax.get_legend_handles_labels()[1], ("without advice", row.label)
+        without, label = (None if name in seen else name for name in names)
         ax.plot([row.without, row.mean], [y, y], color=GREY, lw=1, linestyle=":")
         style = {"linestyle": "none", "markersize": 8}
         ax.plot(row.without, y, "D", color=GREY, markerfacecolor="none", label=without, **style)

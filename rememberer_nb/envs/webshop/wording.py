@@ -20,14 +20,14 @@ def gist(task: str, observation: str) -> str:
 
     >>> print(gist("a red lamp", "You have clicked red.\\n[Buy Now]\\nLamp\\nPrice: $9.00"))
     Task: a red lamp
-    Product: Lamp, $9.00
+    Product: lamp, $9.00
     Chosen: red
     """
     lines = [line.strip() for line in observation.split("\n")]
     said = [f"Task: {' '.join(task.split())}"]
     for title, line in itertools.pairwise(lines):
         if price := _PRICE.fullmatch(line):
-            said.append(f"Product: {title}, {price[1]}")
+            said.append(f"Product: {title.lower()}, {price[1]}")
     chosen = [found[1] for line in lines if (found := _CLICKED.fullmatch(line))]
     if chosen:
         said.append(f"Chosen: {', '.join(chosen)}")
@@ -35,10 +35,10 @@ def gist(task: str, observation: str) -> str:
 
 
 def say(action: str, observation: str) -> str:
-    """A product by its title, anything else by its label.
+    """A product by its title, anything else by its label; in small letters, as tasks are.
 
-    >>> say("click[b0bvts6slb]", "[B0BVTS6SLB]\\nA brass lamp\\n$9.00")
-    'A brass lamp'
+    >>> say("click[b0bvts6slb]", "[B0BVTS6SLB]\\nA BRASS LAMP\\n$9.00")
+    'a brass lamp'
     >>> say("search[<keywords>]", ""), say("click[buy now]", "")
     ('search for "<keywords>"', 'buy now')
     """
@@ -53,7 +53,7 @@ def say(action: str, observation: str) -> str:
 def _titles(observation: str) -> dict[str, str]:
     lines = [line.strip() for line in observation.split("\n")]
     return {
-        found[1].lower(): title
+        found[1].lower(): title.lower()
         for line, title in itertools.pairwise(lines)
         if (found := _PRODUCT.fullmatch(line)) and title
     }

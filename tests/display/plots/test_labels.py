@@ -33,7 +33,13 @@ RELATION = {"predictor": NASTY, "metric": NASTY, "value": 0.6, "chance": 0.5, **
 
 CHANGED = {"variant": "no exemplars", "changed": NASTY, "action": NASTY, "words": NASTY}
 CHANGED |= {"probability": 0.5, "chosen": True, "difference": 0.1}
-ADVISED = {"normalisation": "token", "label": NASTY, "advised": NASTY, "metric": NASTY, **MEAN}
+ADVISED = {
+    "normalisation": "token",
+    "label": "encouraged",
+    "advised": NASTY,
+    "metric": NASTY,
+    **MEAN,
+}
 
 FIGURES: dict[str, Callable[[], Axes]] = {
     "learning_curve": lambda: plots.learning_curve([AGENT], metric=NASTY),
