@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from rememberer_nb.agents.likelihood import softmax
 from rememberer_nb.agents.prompting_agent import PromptingAgent
 from rememberer_nb.analysis.influence import choice_of, whole_prompt
 from rememberer_nb.analysis.metrics import (
@@ -57,6 +56,7 @@ MEASURES = ("chosen", "probability")
 UNCLEAR = "not told apart"
 # What was asked of a real model once, so that anyone can look at it.
 RECORDED = "replay:smollm2_advice"
+RECORDED_DECISIONS = {"wikihow": 200, "webshop": 80}
 N_DECISIONS = 200
 
 
@@ -162,7 +162,7 @@ def _answers(agent: PromptingAgent, question: Question) -> list[dict[str, Any]]:
     compared = [(*kind, found, without) for kind, found in with_advice.items()]
     compared += [
         (INSTEAD, advised, with_advice["encouraged", advised], with_advice["discouraged", advised])
-        for advised in ("right", "wrong")
+        for advised in ("wrong", "right")
     ]
     for label, advised, found, base in compared:
         action = getattr(question, advised)
@@ -176,6 +176,8 @@ def _answers(agent: PromptingAgent, question: Question) -> list[dict[str, Any]]:
 
 def _measured(scores: Sequence[ActionScore]) -> dict[str, dict[str, dict[str, float]]]:
     """Normalisation -> action -> chosen and probability."""
+    from scipy.special import softmax
+
     values = {
         "token": [each.log_probability / each.n_tokens for each in scores],
         "empty": [each.score for each in scores],
@@ -185,7 +187,7 @@ def _measured(scores: Sequence[ActionScore]) -> dict[str, dict[str, dict[str, fl
         best = int(np.argmax(each))
         found[name] = {
             score.action: {"chosen": float(i == best), "probability": float(chance)}
-            for i, (score, chance) in enumerate(zip(scores, softmax(each, 1.0), strict=True))
+            for i, (score, chance) in enumerate(zip(scores, softmax(each), strict=True))
         }
     return found
 
