@@ -80,31 +80,13 @@ class LikelihoodChoice:
         candidates = [f" {words}" for words in worded]
         found = self.llm.score(asked, candidates)
         values = self._normalised(candidates, found)
-        chances = softmax(values, 1.0).tolist()
+        chances = _softmax(values, 1.0).tolist()
         return tuple(
             ActionScore(action, words, each.log_probability, each.n_tokens, value, chance)
             for (words, action), each, value, chance in zip(
                 worded.items(), found, values, chances, strict=True
             )
         )
-
-    def choose(
-        self,
-        scores: Sequence[ActionScore],
-        situation: Situation,
-        rng: np.random.Generator | None = None,
-    ) -> ActionScore:
-        """The one that is taken; without a generator the best one, whatever the temperature."""
-        if not self.config.repeats:
-            here = situation.observation
-            taken = {step.action for step in situation.steps if step.observation == here}
-            # Where everything was tried, all may be tried again.
-            scores = [score for score in scores if score.action not in taken] or scores
-        values = [score.score for score in scores]
-        if self.config.temperature == 0 or rng is None:
-            return scores[int(np.argmax(values))]
-        chances = softmax(values, self.config.temperature)
-        return scores[int(rng.choice(len(values), p=chances))]
 
     def _worded(self, situation: Situation, prompt: Prompt) -> dict[str, str]:
         """Words -> action."""
@@ -150,16 +132,35 @@ class LikelihoodChoice:
             self._after_nothing[asked] = [each.log_probability for each in found]
         return self._after_nothing[asked]
 
+    def choose(
+        self,
+        scores: Sequence[ActionScore],
+        situation: Situation,
+        rng: np.random.Generator | None = None,
+    ) -> ActionScore:
+        """The one that is taken; without a generator the best one, whatever the temperature."""
+        if not self.config.repeats:
+            here = situation.observation
+            taken = {step.action for step in situation.steps if step.observation == here}
+            # Where everything was tried, all may be tried again.
+            scores = [score for score in scores if score.action not in taken] or scores
+        values = [score.score for score in scores]
+        if self.config.temperature == 0 or rng is None:
+            return scores[int(np.argmax(values))]
+        chances = _softmax(values, self.config.temperature)
+        return scores[int(rng.choice(len(values), p=chances))]
 
-def softmax(values: Sequence[float], temperature: float) -> np.ndarray:
+
+def _softmax(values: Sequence[float], temperature: float) -> np.ndarray:
     """Probabilities, ndarray of the values' length.
 
-    >>> softmax([0.0, 0.0], 1.0)
+    >>> _softmax([0.0, 0.0], 1.0)
     array([0.5, 0.5])
     """
     scaled = np.asarray(values, dtype=float) / temperature
     weights = np.exp(scaled - scaled.max())
-    return weights / weights.sum()
+    chances: np.ndarray = weights / weights.sum()
+    return chances
 
 
 def _begun(prompt: Prompt, template: Template, opening: str) -> Prompt:

@@ -59,8 +59,7 @@ def can_score(llm: LLM) -> bool:
     """Whether an LLM says how likely a text is."""
     while isinstance(llm, WrappedLLM):
         llm = llm.inner
-    # What else the protocol has, such as settings, an LLM may lack.
-    return all(callable(getattr(llm, method, None)) for method in ("score", "write"))
+    return hasattr(llm, "score") and hasattr(llm, "write")
 
 
 def scoring(llm: LLM) -> ScoringLLM:
