@@ -56,7 +56,6 @@ MEASURES = ("chosen", "probability")
 UNCLEAR = "not told apart"
 # What was asked of a real model once, so that anyone can look at it.
 RECORDED = "replay:smollm2_advice"
-RECORDED_DECISIONS = {"wikihow": 200, "webshop": 80}
 N_DECISIONS = 200
 
 

@@ -26,9 +26,7 @@ _USED = ("run.env", "run.llm", "run.tasks", "run.seeds", "prompt.reply_form", "p
 def add_advice_command(add: Callable[..., argparse.ArgumentParser], commands: Any) -> None:
     """Add it; `add` makes a command with the common options."""
     parser = add(commands, "advice", measure_advice, "whether an LLM does as it is advised")
-    parser.add_argument(
-        "--n-decisions", type=int, metavar="N", help="at most (200, or what is recorded)"
-    )
+    parser.add_argument("--n-decisions", type=int, default=200, metavar="N", help="at most (200)")
     parser.add_argument("--out", type=Path, help="folder for advice.txt and advice.json")
     parser.add_argument(
         "--record", type=Path, metavar="FILE", help="keep every call; goes on where FILE ends"
@@ -39,22 +37,13 @@ def add_advice_command(add: Callable[..., argparse.ArgumentParser], commands: An
 
 def measure_advice(args: argparse.Namespace) -> dict[str, Any]:
     """Ask at each decision with right and with wrong advice; table and verdict."""
-    from rememberer_nb.analysis.advice import (
-        N_DECISIONS,
-        RECORDED,
-        RECORDED_DECISIONS,
-        advice_report,
-    )
+    from rememberer_nb.analysis.advice import RECORDED, advice_report
     from rememberer_nb.loop.build import Settings
 
     chosen = choose_settings(args, {"run.llm": RECORDED, "prompt.template": "brief"})
     refuse(chosen.given, lambda name: name not in _USED, "nothing is learnt, retrieved or drawn")
+    n_decisions = checked_count("--n-decisions", args.n_decisions, 1, _MAX_DECISIONS)
     settings, seed = Settings.of(chosen.configs), _seed(chosen)
-    known = RECORDED_DECISIONS if settings.llm == RECORDED else {}
-    n_decisions = args.n_decisions
-    if n_decisions is None:
-        n_decisions = known.get(settings.env, N_DECISIONS)
-    checked_count("--n-decisions", n_decisions, 1, _MAX_DECISIONS)
     if args.record is not None:
         settings = dataclasses.replace(settings, llm=recorded_llm(settings.llm, args.record))
     tasks = _tasks(chosen)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rememberer_nb.analysis.advice import RECORDED, RECORDED_DECISIONS, advice_report
+from rememberer_nb.analysis.advice import RECORDED, advice_report
 from rememberer_nb.analysis.metrics import (
     by_task,
     difference_text,
@@ -267,8 +267,7 @@ def figures(folder: Path, *, n_jobs: int = 2) -> list[Path]:
         _, text = sweep_report(Sweep(env), n_jobs=n_jobs)
         write_text(place / "stand_in.txt", f"{text}\n")
         settings = Settings(env, RECORDED, prompt=PromptConfig(template="brief"))
-        n_decisions = RECORDED_DECISIONS[env]
-        text = advice_report(settings, development_tasks(env), n_decisions=n_decisions)["text"]
+        text = advice_report(settings, development_tasks(env))["text"]
         write_text(place / "advice.txt", f"{text}\n")
         paths += [place / "stand_in.txt", place / "advice.txt"]
     return paths
