@@ -47,7 +47,7 @@ class LikelihoodChoice:
         self.profile = profile
         self.config = config
         self.template = template
-        self._after_nothing: dict[str, float] = {}
+        self._after_nothing: dict[tuple[str, ...], list[float]] = {}
 
     def decide(
         self, situation: Situation, prompt: Prompt, random: StepRandom, shown: Mapping[str, Any]
@@ -66,7 +66,7 @@ class LikelihoodChoice:
             action = random_action(situation, self.profile, random.rng)
             problem = "no available action has words"
             return Decision(action, **shown, error=problem, error_name="reply")
-        chosen = self._choose(scores, situation, random.rng)
+        chosen = self.choose(scores, situation, random.rng)
         n_tokens = sum(score.n_tokens for score in scores)
         reply = Reply(chosen.text, prompt.n_tokens, n_tokens, model=self.llm.name)
         return Decision(chosen.action, **shown, reply=reply, scores=scores)
@@ -117,30 +117,35 @@ class LikelihoodChoice:
         if self.config.normalisation == "character":
             return [value / len(text) for value, text in zip(sums, candidates, strict=True)]
         if self.config.normalisation == "empty":
-            return [value - self._empty(candidates)[i] for i, value in enumerate(sums)]
+            bases = self._empty(candidates)
+            return [value - base for value, base in zip(sums, bases, strict=True)]
         return sums
 
     def _empty(self, candidates: Sequence[str]) -> list[float]:
         """ln P of each text after the cue alone."""
-        new = [text for text in candidates if text not in self._after_nothing]
-        if new:
+        # All of a page together, also those known from other pages: what is asked for, and so
+        # found in a recording, must not depend on what was asked before.
+        asked = tuple(candidates)
+        if asked not in self._after_nothing:
             text = (self.template.cue + self.template.opening).strip()
-            found = self.llm.score(Prompt((), text, 0, channel="completion"), new)
-            self._after_nothing |= {
-                text: each.log_probability for text, each in zip(new, found, strict=True)
-            }
-        return [self._after_nothing[text] for text in candidates]
+            found = self.llm.score(Prompt((), text, 0, channel="completion"), asked)
+            self._after_nothing[asked] = [each.log_probability for each in found]
+        return self._after_nothing[asked]
 
-    def _choose(
-        self, scores: Sequence[ActionScore], situation: Situation, rng: np.random.Generator
+    def choose(
+        self,
+        scores: Sequence[ActionScore],
+        situation: Situation,
+        rng: np.random.Generator | None = None,
     ) -> ActionScore:
+        """The one that is taken; without a generator the best one, whatever the temperature."""
         if not self.config.repeats:
             here = situation.observation
             taken = {step.action for step in situation.steps if step.observation == here}
             # Where everything was tried, all may be tried again.
             scores = [score for score in scores if score.action not in taken] or scores
         values = [score.score for score in scores]
-        if self.config.temperature == 0:
+        if self.config.temperature == 0 or rng is None:
             return scores[int(np.argmax(values))]
         chances = _softmax(values, self.config.temperature)
         return scores[int(rng.choice(len(values), p=chances))]

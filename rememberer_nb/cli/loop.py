@@ -48,6 +48,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(place=claimed_folder)
 
 
+def recorded_llm(llm: str, path: Path) -> str:
+    """The spec of an LLM whose calls are kept; `ConfigError` if it is a recording itself."""
+    if llm.startswith(("record:", "replay:")):
+        raise ConfigError(f"--record keeps the calls of another LLM, not of {llm}")
+    return f"record:{path}:{llm}"
+
+
 @dataclass(slots=True)
 class _Call:
     """What a call asks for, checked; what came of it by seed, and what stopped it before its time.
@@ -81,9 +88,7 @@ class _Call:
         settings = Settings.of(chosen.configs)
         settings = settings.for_training() if is_training else settings
         if args.record is not None:
-            if run.llm.startswith(("record:", "replay:")):
-                raise ConfigError(f"--record keeps the calls of another LLM, not of {run.llm}")
-            settings = dataclasses.replace(settings, llm=f"record:{args.record}:{run.llm}")
+            settings = dataclasses.replace(settings, llm=recorded_llm(run.llm, args.record))
         env = build_env(settings)
         spec = ("S0" if is_training else "test") if run.tasks is None else run.tasks
         tasks = task_numbers(spec, len(env.unwrapped.tasks), run.env)

@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
+from rememberer_nb.cli.advising import add_advice_command
 from rememberer_nb.cli.comparing import add_compare_commands
 from rememberer_nb.cli.loop import add_loop_commands
 from rememberer_nb.cli.memories import add_memory_commands
@@ -252,6 +253,7 @@ def _parser() -> argparse.ArgumentParser:
     add_memory_commands(_add, commands, imports, exports)
     _add_bench(commands)
     add_compare_commands(_add, commands)
+    add_advice_command(_add, commands)
     add_webshop_commands(_add, commands)
     add_model_commands(_add, commands)
     return parser

@@ -47,6 +47,8 @@ class EnvSpec:
     default_initial : which of them a new memory starts from.
     scout : "module:name" of a function env -> (agent, labels), for `analysis.similarities`: who
         walks through a task, and labels(episode) -> (kind, department) of the goal, per step.
+    guide : a function (env without wrappers) -> agent that knows the goals and takes the right
+        actions, or "module:name" of it, for `analysis.advice`.
 
     Raises
     ------
@@ -69,6 +71,7 @@ class EnvSpec:
     initial: Mapping[str, Initial] = field(default_factory=dict)
     default_initial: str = EMPTY
     scout: str = ""
+    guide: str | Callable[[Any], Any] = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -93,7 +96,7 @@ class EnvSpec:
         return numbers
 
     def load(self, part: str) -> Any:
-        """The part of that name ("make", "profile", "scout"), imported if "module:name" was given.
+        """The part of that name ("make", "profile", ...), imported if "module:name" was given.
 
         Raises
         ------

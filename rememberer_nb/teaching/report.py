@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rememberer_nb.analysis.advice import RECORDED, advice_report
 from rememberer_nb.analysis.metrics import (
     by_task,
     difference_text,
@@ -17,10 +18,10 @@ from rememberer_nb.analysis.metrics import (
     plain_rows,
     summary_table,
 )
-from rememberer_nb.config import checked_count, replace
+from rememberer_nb.config import PromptConfig, checked_count, replace
 from rememberer_nb.config.fields import MAX_SEEDS
 from rememberer_nb.config.reading import to_toml
-from rememberer_nb.envs import BUNDLED, find_env, task_numbers
+from rememberer_nb.envs import BUNDLED, development_tasks, find_env, task_numbers
 from rememberer_nb.envs.registry import DEFAULT_ENV
 from rememberer_nb.errors import DataError
 from rememberer_nb.experiments.comparison import CONDITIONS, PAIRS, Comparison, compare
@@ -265,5 +266,8 @@ def figures(folder: Path, *, n_jobs: int = 2) -> list[Path]:
         paths += _write_comparison(numbers, text, place / "comparison.txt", place)
         _, text = sweep_report(Sweep(env), n_jobs=n_jobs)
         write_text(place / "stand_in.txt", f"{text}\n")
-        paths.append(place / "stand_in.txt")
+        settings = Settings(env, RECORDED, prompt=PromptConfig(template="brief"))
+        text = advice_report(settings, development_tasks(env))["text"]
+        write_text(place / "advice.txt", f"{text}\n")
+        paths += [place / "stand_in.txt", place / "advice.txt"]
     return paths

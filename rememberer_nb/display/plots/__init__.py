@@ -12,6 +12,7 @@ from rememberer_nb.display.plots.decisions import (
     n_step_targets,
     similarity_matrix,
 )
+from rememberer_nb.display.plots.influence import action_bars, advice_dots, influence_dots
 from rememberer_nb.display.plots.memory import q_histogram, q_history, q_values
 from rememberer_nb.display.plots.results import (
     agent_comparison,
@@ -22,8 +23,11 @@ from rememberer_nb.display.plots.results import (
 
 __all__ = [
     "PALETTE",
+    "action_bars",
+    "advice_dots",
     "agent_comparison",
     "choice_probabilities",
+    "influence_dots",
     "lambda_curve",
     "learning_curve",
     "n_step_targets",

@@ -17,4 +17,5 @@ SPEC = EnvSpec(
     initial={name: partial(data_path, "webshop", f"{name}.json") for name in ("E0", "E1", "E2")},
     default_initial="E0",
     scout="rememberer_nb.envs.webshop.shoppers:scout",
+    guide="rememberer_nb.envs.webshop.shoppers:guide",
 )

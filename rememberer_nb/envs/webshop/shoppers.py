@@ -131,6 +131,11 @@ def fitting_options(product: Product, goal: Goal) -> tuple[str, ...]:
     return tuple(chosen)
 
 
+def guide(env: Any) -> InformedShopper:
+    """Takes the right actions; see `envs.registry.EnvSpec`."""
+    return InformedShopper(env.engine.shop)
+
+
 def scout(env: Any) -> tuple[FirstHitShopper, Callable[[Episode], list[tuple[str, str]]]]:
     """Walks to one product of each task; the goal's kind and department are its query and category.
 

@@ -16,4 +16,5 @@ SPEC = EnvSpec(
     initial={name: partial(data_path, "wikihow", f"{name}.json") for name in ("E0", "E1", "E2")},
     default_initial="E0",
     scout="rememberer_nb.envs.wikihow.visitors:scout",
+    guide="rememberer_nb.envs.wikihow.visitors:OracleVisitor",
 )

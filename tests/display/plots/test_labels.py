@@ -31,6 +31,16 @@ PURCHASE = {"r_type": 1.0, "r_att": 0.5, "w_att": 0.5, "r_price": True, "w_price
 GAP = {"kind": "repeated", "first": 0, "second": 0, "action": NASTY, "low": 0, "high": 1}
 RELATION = {"predictor": NASTY, "metric": NASTY, "value": 0.6, "chance": 0.5, **MEAN}
 
+CHANGED = {"variant": "no exemplars", "changed": NASTY, "action": NASTY, "words": NASTY}
+CHANGED |= {"probability": 0.5, "chosen": True, "difference": 0.1}
+ADVISED = {
+    "normalisation": "token",
+    "label": "encouraged",
+    "advised": NASTY,
+    "metric": NASTY,
+    **MEAN,
+}
+
 FIGURES: dict[str, Callable[[], Axes]] = {
     "learning_curve": lambda: plots.learning_curve([AGENT], metric=NASTY),
     "agent_comparison": lambda: plots.agent_comparison([AGENT], NASTY),
@@ -42,6 +52,9 @@ FIGURES: dict[str, Callable[[], Axes]] = {
     "choice_probabilities": lambda: plots.choice_probabilities(
         [{"x": 1, "action": NASTY, "probability": 0.5}]
     ),
+    "action_bars": lambda: plots.action_bars([CHANGED]),
+    "influence_dots": lambda: plots.influence_dots([CHANGED], action=NASTY),
+    "advice_dots": lambda: plots.advice_dots([{**ADVISED, "without": 0.1}], NASTY),
     "capacity_curve": lambda: capacity_curve(
         [{"max_records": NASTY, "metric": NASTY, **MEAN}], baseline=0.3, label=NASTY
     ),
