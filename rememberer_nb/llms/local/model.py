@@ -14,7 +14,7 @@ from rememberer_nb.config import LLMConfig
 from rememberer_nb.elements import Prompt, Reply, TextScore
 from rememberer_nb.errors import ConfigError, DataError
 from rememberer_nb.llms.local.llama_cpp import LlamaCppLLM
-from rememberer_nb.llms.local.scores import CONTEXT_TOKENS, Scorer
+from rememberer_nb.llms.local.scores import Scorer
 
 # Who computes scores.
 BACKENDS = ("numpy", "llama.cpp")
@@ -31,6 +31,8 @@ class LocalLLM:
         "llama.cpp" (a fifth of the memory, and any architecture).
     config : for replies: temperature, longest reply, ...
     identity : what tells the model from others in `settings`; by default the name of its file.
+    n_threads : for scores; by default 1 with "numpy", whose threads wait for each other busily, and
+        all cores with "llama.cpp".
 
     Model and server are loaded when they are first needed. Calls may come from several threads, one
     is worked on at a time.
@@ -44,6 +46,7 @@ class LocalLLM:
         backend: str = "numpy",
         config: LLMConfig | None = None,
         identity: str = "",
+        n_threads: int | None = None,
     ):
         if backend not in BACKENDS:
             known = ", ".join(BACKENDS)
@@ -53,6 +56,7 @@ class LocalLLM:
         self.backend = backend
         self.config = config or LLMConfig()
         self.identity = identity or self.path.name
+        self.n_threads = n_threads
         self._scorer: Scorer | None = None
         self._server: LlamaCppLLM | None = None
         self._chat: jinja2.Template | None = None
@@ -127,18 +131,18 @@ class LocalLLM:
 
     def _loaded(self) -> Scorer:
         if self._scorer is None:
-            self._scorer = _load(self.backend, self.path)
+            self._scorer = _load(self.backend, self.path, self.n_threads)
         return self._scorer
 
 
-def _load(backend: str, path: Path) -> Scorer:
+def _load(backend: str, path: Path, n_threads: int | None) -> Scorer:
     if backend == "numpy":
         from rememberer_nb.llms.local.numpy_lm import NumpyLM
 
-        return NumpyLM(path, n_context=CONTEXT_TOKENS)
+        return NumpyLM(path, n_threads=n_threads or 1)
     from rememberer_nb.llms.local.llama_scores import LlamaScores
 
-    return LlamaScores(path, n_context=CONTEXT_TOKENS)
+    return LlamaScores(path, n_threads=n_threads)
 
 
 def _chat_template(path: Path) -> jinja2.Template:
