@@ -18,6 +18,7 @@ from rememberer_nb.llms.local.scores import Scorer
 
 # Who computes scores.
 BACKENDS = ("numpy", "llama.cpp")
+_BAD_TEMPLATE = "has a chat template that cannot be filled in: {}"
 
 
 class LocalLLM:
@@ -31,8 +32,8 @@ class LocalLLM:
         "llama.cpp" (a fifth of the memory, and any architecture).
     config : for replies: temperature, longest reply, ...
     identity : what tells the model from others in `settings`; by default the name of its file.
-    n_threads : for scores; by default 1 with "numpy", whose threads wait for each other busily, and
-        all cores with "llama.cpp".
+    n_threads : by default 1 for NumPy's scores, and all cores for what llama.cpp does. Threads wait
+        for each other busily: where cores are shared, fewer are faster.
 
     Model and server are loaded when they are first needed. Calls may come from several threads, one
     is worked on at a time.
@@ -81,7 +82,7 @@ class LocalLLM:
         """The model's reply, through llama.cpp's server."""
         with self._lock:
             if self._server is None:
-                self._server = LlamaCppLLM(self.path, self.config)
+                self._server = LlamaCppLLM(self.path, self.config, n_threads=self.n_threads)
             return self._server.complete(prompt, seed=seed)
 
     def score(self, prompt: Prompt, candidates: Sequence[str]) -> tuple[TextScore, ...]:
@@ -114,7 +115,10 @@ class LocalLLM:
         with self._lock:
             if self._chat is None:
                 self._chat = _chat_template(self.path)
-            return self._chat.render(messages=messages, add_generation_prompt=True) + begun
+            try:
+                return self._chat.render(messages=messages, add_generation_prompt=True) + begun
+            except jinja2.TemplateError as error:
+                raise DataError(_BAD_TEMPLATE.format(error), path=self.path) from error
 
     def interrupt(self) -> None:
         """Give up a reply under way."""
@@ -154,4 +158,8 @@ def _chat_template(path: Path) -> jinja2.Template:
             "has no chat template: a base model continues texts, --channel completion", path=path
         )
     # The template is the file's own text: it gets at nothing but the messages.
-    return ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True).from_string(found)
+    sandbox = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    try:
+        return sandbox.from_string(found)
+    except jinja2.TemplateError as error:
+        raise DataError(_BAD_TEMPLATE.format(error), path=path) from error
