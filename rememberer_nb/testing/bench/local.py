@@ -32,7 +32,9 @@ from rememberer_nb.testing.tiny_model import write_tiny_gpt2_model
 MODEL = "smollm2"
 _ENV = "wikihow"
 # What takes long is measured on one decision in so many.
-_ONE_IN = 8
+_ONE_IN = 4
+# Seconds, those of the processor, and the decision.
+Measured = tuple[float, float, Decision]
 _OTHER = Prompt((), "Another text.", 0, channel="completion")
 # As the published code asks: a reply is cut off where it goes on to what is discouraged.
 _REPLIES = LLMConfig(max_tokens=50, stop=("Discouraged",), reply_format="text")
@@ -49,11 +51,12 @@ def bench_local(n: int = 40, seed: int = 0) -> dict[str, Any]:
     -------
     dict
         results: "ours" is NumPy, "llama.cpp" its own functions; each with `median_ms`, `p99_ms`
-        and `per_s` of decisions, `per_minute`, `tokens_per_s` (of prompts and candidates, computed
-        or kept), `fresh_median_ms` with nothing kept of the step before, `one_by_one_median_ms`
-        with nothing kept between candidates either (on one decision in 8), `load_s` and
-        `peak_mib` of a process of its own. "reply" is llama.cpp's server and `--choose reply`, of
-        50 tokens at most (on one decision in 8). ratios: a median to ours.
+        and `per_s` of decisions, `cpu_ms`, the median of the processor's own time, `per_minute`,
+        `tokens_per_s` (of prompts and candidates, computed or kept); medians named `fresh_...` with
+        nothing kept of the step before, `one_by_one_...` with nothing kept between candidates
+        either (on one decision in 4); `load_s` and `peak_mib` of a process of its own. "reply" is
+        llama.cpp's server and `--choose reply`, of 50 tokens at most (on one decision in 4).
+        ratios: a median to ours.
     """
     if n < 1:
         raise ConfigError(f"bench local: n must be at least 1, got {n}")
@@ -155,36 +158,41 @@ def _timed(path: Path, work: list[Situation]) -> dict[str, dict[str, Any]]:
         for llm in llms.values():
             llm.close()
     results = {
-        name: _described(*kept[name])
-        | {"fresh_median_ms": timing(fresh[name][0])["median_ms"]}
-        | {"one_by_one_median_ms": timing(alone[name][0])["median_ms"]}
+        name: _described(kept[name])
+        | {
+            f"{way}_{key}": _described(measured[name])[key]
+            for way, measured in (("fresh", fresh), ("one_by_one", alone))
+            for key in ("median_ms", "cpu_ms")
+        }
         for name in agents
     }
-    return {**results, "reply": _described(*replies)}
+    return {**results, "reply": _described(replies)}
 
 
 def _durations(
     agents: dict[str, Agent], work: list[Situation], forgets: dict[str, Any] | None = None
-) -> dict[str, tuple[list[float], list[Decision]]]:
-    """Seconds of each decision, and the decisions, by agent; `forgets` are emptied before each."""
-    found: dict[str, tuple[list[float], list[Decision]]] = {name: ([], []) for name in agents}
+) -> dict[str, list[Measured]]:
+    """Seconds, those of the processor, and decisions, by agent; `forgets` are emptied before."""
+    found: dict[str, list[Measured]] = {name: [] for name in agents}
     for situation in work:
         for name, agent in agents.items():
             if forgets:
                 _forget(forgets[name])
-            begun = time.perf_counter()
+            begun, worked = time.perf_counter(), time.process_time()
             decision = agent.decide(situation, _random())
-            found[name][0].append(time.perf_counter() - begun)
-            found[name][1].append(decision)
+            taken = time.perf_counter() - begun, time.process_time() - worked
+            found[name].append((*taken, decision))
     return found
 
 
-def _described(durations: list[float], decisions: list[Decision]) -> dict[str, Any]:
+def _described(measured: list[Measured]) -> dict[str, Any]:
+    durations, work_s, decisions = zip(*measured, strict=True)
     taken = timing(durations)
     prompts = [d.prompt.n_tokens for d in decisions if d.prompt]
     others = [d.reply.completion_tokens for d in decisions if d.reply]
     return {
         **taken,
+        "cpu_ms": float(np.median(work_s) * 1e3),
         "per_minute": 60 * taken["per_s"],
         "tokens_per_s": (sum(prompts) + sum(others)) / sum(durations),
         "prompt_tokens": float(np.median(prompts)),

@@ -30,9 +30,11 @@ from rememberer_nb.llms.local.numpy_lm import (
 )
 from rememberer_nb.llms.local.scores import Scorer
 from rememberer_nb.testing.bench.local import likelihood_agent, situations
+from tests.llms.local.gguf_writer import changed
 
 pytest.importorskip("tokenizers", reason="needs the extra: pip install 'rememberer-nb[llama]'")
 
+Pair = tuple[tuple[TextScore, ...], tuple[TextScore, ...]]
 PROMPT = "Instruction: search for red shoes.\nEncouraged:\n- press"
 TEXTS = (" the menu", " the", " the men", " go back", " Buy Now!", " é★ and more of it", " x")
 UGLY = (
@@ -358,7 +360,7 @@ class Beside(LocalLLM):
     def __init__(self, path: Path, other: LlamaScores):
         super().__init__("smollm2", path)
         self.other = other
-        self.pairs: list[tuple[tuple[TextScore, ...], tuple[TextScore, ...]]] = []
+        self.pairs: list[Pair] = []
 
     def score(self, prompt: Prompt, candidates: Sequence[str]) -> tuple[TextScore, ...]:
         found = super().score(prompt, candidates)
@@ -366,27 +368,50 @@ class Beside(LocalLLM):
         return found
 
 
+def off_per_token(pairs: list[Pair]) -> list[float]:
+    """How far apart two scores of a text are, in nats per token."""
+    return [
+        abs(one.log_probability - other.log_probability) / one.n_tokens
+        for ours, theirs in pairs
+        for one, other in zip(ours, theirs, strict=True)
+    ]
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_decisions_of_a_real_model_are_llamas(real: Beside) -> None:
-    """On pages of the how-to site's development tasks, with exemplars, in the brief template."""
+    """On pages of the how-to site's development tasks, with exemplars, in the brief template.
+
+    llama.cpp rounds what it multiplies weights of 4 bits by to 8 bits, NumPy rounds nothing.
+    """
+    real.pairs.clear()
     agent = likelihood_agent(real)
     for situation in situations(100):
         agent.decide(situation, StepRandom(0, np.random.default_rng(0)))
     assert len(real.pairs) == 100
-    n_same, off = 0, []
+    n_same = 0
     for ours, theirs in real.pairs:
         assert [s.n_tokens for s in ours] == [s.n_tokens for s in theirs]
-        off += [
-            abs(one.log_probability - other.log_probability) / one.n_tokens
-            for one, other in zip(ours, theirs, strict=True)
-        ]
         best = [max(range(len(ours)), key=lambda i: per_token(each[i])) for each in (ours, theirs)]
         n_same += best[0] == best[1]
-    print(f"per token: median {np.median(off):.4f}, 99 % {np.quantile(off, 0.99):.4f}, ")
-    print(f"most {max(off):.4f}; the same action in {n_same} of 100")
-    assert np.quantile(off, 0.99) <= 0.05
     assert n_same >= 95
+    assert np.median(off_per_token(real.pairs)) <= 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_without_rounding_a_real_model_scores_as_llamas(smollm2: Path, tmp_path: Path) -> None:
+    """The same weights as float32 for both: what is left is the rounding of keys and values."""
+    plain = changed(smollm2, tmp_path / "float32.gguf")
+    with LlamaScores(plain, n_threads=1) as other:
+        both = Beside(smollm2, other)
+        agent = likelihood_agent(both)
+        for situation in situations(50, seed=1):
+            agent.decide(situation, StepRandom(0, np.random.default_rng(0)))
+    assert len(both.pairs) == 50
+    off = off_per_token(both.pairs)
+    print(np.median(off), np.quantile(off, 0.99), max(off))
+    assert max(off) <= 0.05
 
 
 def per_token(score: TextScore) -> float:

@@ -15,8 +15,9 @@ from rememberer_nb.testing.bench.run import run_bench
 from rememberer_nb.testing.tiny_model import write_tiny_gpt2_model
 
 TIMES = {"median_ms", "p99_ms", "per_s"}
-WORK = {"per_minute", "tokens_per_s", "prompt_tokens", "other_tokens", "n_errors"}
-MORE = {"fresh_median_ms", "one_by_one_median_ms", "load_s", "peak_mib"}
+WORK = {"cpu_ms", "per_minute", "tokens_per_s", "prompt_tokens", "other_tokens", "n_errors"}
+WAYS = {f"{way}_{key}" for way in ("fresh", "one_by_one") for key in ("median_ms", "cpu_ms")}
+MORE = {*WAYS, "load_s", "peak_mib"}
 
 
 @pytest.fixture
