@@ -23,7 +23,6 @@ from threadpoolctl import ThreadpoolController
 
 from rememberer_nb.elements import TextScore
 from rememberer_nb.errors import ConfigError
-from rememberer_nb.llms.local.gguf_file import Layer, Weights, read_gguf
 from rememberer_nb.llms.local.scores import (
     CONTEXT_TOKENS,
     WRITTEN_TOKENS,
@@ -32,6 +31,7 @@ from rememberer_nb.llms.local.scores import (
     check_writing,
     cut,
 )
+from rememberer_nb.llms.local.weights import Layer, Weights, read_gguf
 
 Node = tuple[int, ...]
 # Keys and values: two arrays of shape (tokens, g, e).
