@@ -27,7 +27,7 @@ _NUMBERS = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}
 _TEXT, _LIST = 8, 9
 
 
-class Place(NamedTuple):
+class TensorPlace(NamedTuple):
     """Where a tensor lies, its shape as NumPy has it, and how it is quantised."""
 
     shape: tuple[int, ...]
@@ -82,7 +82,7 @@ class GGUFFile:
             raise DataError(f"has a value of kind {of}", path=self.path, field=name[:80])
         return name, values if kind == _LIST else values[0]
 
-    def _tensor(self, reader: _Reader) -> tuple[str, Place]:
+    def _tensor(self, reader: _Reader) -> tuple[str, TensorPlace]:
         from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
         name, (n_axes,) = reader.text(), reader.numbers("I")
@@ -95,7 +95,7 @@ class GGUFFile:
         except (ValueError, KeyError) as error:
             problem = f"tensor {name:.80}: is quantised in an unknown way ({kind})"
             raise DataError(problem, path=self.path) from error
-        return name, Place(shape, known, start, math.prod(shape) // block * size)
+        return name, TensorPlace(shape, known, start, math.prod(shape) // block * size)
 
     def get(self, name: str, default: Any = ...) -> Any:
         """A field's value.

@@ -86,7 +86,7 @@ class NumpyLM:
         context, texts = self.tokenize(prompt), [tuple(self.tokenize(text)) for text in candidates]
         check_request(context, candidates, texts, self.n_context)
         nodes = list(dict.fromkeys(text[:end] for text in texts for end in range(1, len(text))))
-        logs = log_softmax(self.forward(context, nodes))  # (1 + n_nodes, v)
+        logs = log_softmax_rows(self.forward(context, nodes))  # (1 + n_nodes, v)
         rows = {node: row for row, node in enumerate([(), *nodes])}
         found = []
         for text in texts:
@@ -201,7 +201,7 @@ def attention(
     q = query.reshape(n, g, h // g, e).transpose(1, 2, 0, 3)  # (g, h / g, n, e)
     k = key.transpose(1, 2, 0)[:, None]  # (g, 1, e, m)
     v = value.transpose(1, 0, 2)[:, None]  # (g, 1, m, e)
-    weights = softmax(q @ k / np.sqrt(np.float32(e)) + mask)  # (g, h / g, n, m)
+    weights = softmax_rows(q @ k / np.sqrt(np.float32(e)) + mask)  # (g, h / g, n, m)
     return (weights @ v).transpose(2, 0, 1, 3).reshape(n, h * e)
 
 
@@ -234,20 +234,20 @@ def swiglu(x: np.ndarray, layer: Layer) -> np.ndarray:
     return (gate / (1 + np.exp(-gate)) * up) @ layer.down.T
 
 
-def softmax(x: np.ndarray) -> np.ndarray:
+def softmax_rows(x: np.ndarray) -> np.ndarray:
     """Shares of each row: above 0, and 1 together.
 
-    >>> softmax(np.array([0.0, np.log(3.0), -np.inf]))
+    >>> softmax_rows(np.array([0.0, np.log(3.0), -np.inf]))
     array([0.25, 0.75, 0.  ])
     """
     shares = np.exp(x - x.max(axis=-1, keepdims=True))
     return shares / shares.sum(axis=-1, keepdims=True)
 
 
-def log_softmax(x: np.ndarray) -> np.ndarray:
-    """The logarithms of `softmax`, for shares too small to be told from 0.
+def log_softmax_rows(x: np.ndarray) -> np.ndarray:
+    """The logarithms of `softmax_rows`, for shares too small to be told from 0.
 
-    >>> log_softmax(np.array([0.0, -1000.0]))
+    >>> log_softmax_rows(np.array([0.0, -1000.0]))
     array([    0., -1000.])
     """
     x = x - x.max(axis=-1, keepdims=True)
