@@ -10,6 +10,10 @@ layers are a pass (`NumpyLM.forward`), and a pass gives scores (`NumpyLM.score`)
 One pass takes what is new of the prompt and all candidates together. The candidates are a tree: a
 node is a beginning that one or more of them share, and looks at the prompt, at its parents and at
 itself (`tree_mask`). Keys and values of the prompt stay for the next prompt that begins alike.
+
+llama.cpp gives the same scores but for rounding. Of SmolLM2's weights as float32 they differ by
+0.013 nats a token at most (50 decisions on the how-to site); of its weights of 4 bits, which
+llama.cpp multiplies by numbers of 8 bits, by 0.04 in the median and by 0.3 in one text of 100.
 """
 
 from __future__ import annotations
@@ -53,7 +57,7 @@ class NumpyLM:
     path : the file; its weights are unpacked to float32, 0.54 GB for 135 million of them.
     n_context : the longest prompt and candidate together, in tokens.
     n_threads : of NumPy's matrix products, while the model computes. They wait for each other
-        busily, so more than one pays only where cores are free.
+        busily: on two cores that others worked on, too, two threads took five times as long as one.
 
     Not for several threads at once: `model.LocalLLM` takes turns.
 
