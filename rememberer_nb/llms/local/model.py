@@ -13,8 +13,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from rememberer_nb.config import LLMConfig
 from rememberer_nb.elements import Prompt, Reply, TextScore
 from rememberer_nb.errors import ConfigError, DataError
+from rememberer_nb.llms.local.catalogue import Model
 from rememberer_nb.llms.local.llama_cpp import LlamaCppLLM
-from rememberer_nb.llms.local.scores import Scorer
+from rememberer_nb.llms.local.scores import Scorer, check_gguf
 
 # Who computes scores.
 BACKENDS = ("numpy", "llama.cpp")
@@ -29,14 +30,20 @@ class LocalLLM:
     name : the spec that `make_llm` makes it from.
     path : the model.
     backend : "numpy" (readable, and the faster one where llama.cpp was built without AVX-512) or
-        "llama.cpp" (a fifth of the memory, and any architecture).
+        "llama.cpp" (three fifths of the memory, and any architecture); `bench local` compares them.
     config : for replies: temperature, longest reply, ...
-    identity : what tells the model from others in `settings`; by default the name of its file.
+    known : the model of the catalogue that the file is; `settings` hold its hash then.
     n_threads : by default 1 for NumPy's scores, and all cores for what llama.cpp does. Threads wait
         for each other busily: where cores are shared, fewer are faster.
 
     Model and server are loaded when they are first needed. Calls may come from several threads, one
     is worked on at a time.
+
+    Raises
+    ------
+    ConfigError : no such file or backend.
+    DataError : the file is no GGUF file; when it is loaded, that it is damaged or of an
+        architecture that the backend does not know.
     """
 
     def __init__(
@@ -46,18 +53,21 @@ class LocalLLM:
         *,
         backend: str = "numpy",
         config: LLMConfig | None = None,
-        identity: str = "",
+        known: Model | None = None,
         n_threads: int | None = None,
     ):
         if backend not in BACKENDS:
-            known = ", ".join(BACKENDS)
-            raise ConfigError(f"no backend is named {backend!r:.80}; known: {known}")
+            there_are = ", ".join(BACKENDS)
+            raise ConfigError(f"no backend is named {backend!r:.80}; known: {there_are}")
         self.name = name
         self.path = Path(path)
         self.backend = backend
         self.config = config or LLMConfig()
-        self.identity = identity or self.path.name
         self.n_threads = n_threads
+        self.known = known
+        if self.config.model not in ("", self.path.name):
+            raise ConfigError(f"the model is the file {self.path.name}, not {self.config.model!r}")
+        check_gguf(self.path)
         self._scorer: Scorer | None = None
         self._server: LlamaCppLLM | None = None
         self._chat: jinja2.Template | None = None
@@ -65,13 +75,15 @@ class LocalLLM:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Model and backend, and what replies depend on."""
+        """Model and backend, and what replies depend on; no folder, so that they can be shared."""
         asked = ("temperature", "max_tokens", "seed", "reply_format")
         shared = {name: getattr(self.config, name) for name in asked}
         constrains = self.config.reply_format != "text"
+        known = {"sha256": self.known.sha256} if self.known else {}
         return {
-            "llm": self.name,
-            "model": self.identity,
+            "llm": self.name if self.known else f"llama.cpp:{self.path.name}",
+            "model": self.path.name,
+            **known,
             "backend": self.backend,
             **shared,
             "stop": list(self.config.stop),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from rememberer_nb.config import LLMConfig
 from rememberer_nb.elements import Prompt, TextScore
 from rememberer_nb.errors import ConfigError, DataError, LLMResponseError
+from rememberer_nb.llms.local.catalogue import find_model
 from rememberer_nb.llms.local.model import BACKENDS, LocalLLM
 from rememberer_nb.llms.local.numpy_lm import NumpyLM
 from rememberer_nb.llms.protocol import ScoringLLM
@@ -141,13 +143,24 @@ def test_closed_and_used_again(llm: LocalLLM) -> None:
 
 
 def test_nothing_is_loaded_before_it_is_needed(tmp_path: Path) -> None:
+    path = tmp_path / "empty.gguf"
+    path.write_bytes(b"GGUF")
     for backend in BACKENDS:
-        llm = LocalLLM("gone", tmp_path / "gone.gguf", backend=backend)
+        llm = LocalLLM("empty", path, backend=backend)
         assert llm.context(COMPLETION) == TEXT
         llm.interrupt()
         llm.close()
-        with pytest.raises(ConfigError, match=r"no model file '.*gone\.gguf'"):
+        with pytest.raises(DataError, match=r"empty\.gguf: (is cut off|cannot be loaded)"):
             llm.score(COMPLETION, TEXTS)
+
+
+def test_files_that_are_no_models(tmp_path: Path, chatty: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no model file '.*gone\.gguf'"):
+        LocalLLM("gone", tmp_path / "gone.gguf")
+    with pytest.raises(DataError, match="is not a GGUF file"):
+        LocalLLM("this", __file__)
+    with pytest.raises(ConfigError, match=r"the model is the file chatty\.gguf, not 'other'"):
+        LocalLLM("chatty", chatty, config=LLMConfig(model="other"))
 
 
 def test_asked_from_several_threads(llm: LocalLLM) -> None:
@@ -172,7 +185,7 @@ def test_settings_are_all_that_a_reply_depends_on(chatty: Path, tmp_path: Path) 
     config = LLMConfig(temperature=0.5, max_tokens=9, stop=("x",), reply_format="text")
     llm = LocalLLM("chatty", chatty, config=config, n_threads=2)
     assert settings_of(llm) == {
-        "llm": "chatty",
+        "llm": "llama.cpp:chatty.gguf",
         "model": "chatty.gguf",
         "backend": "numpy",
         "temperature": 0.5,
@@ -183,10 +196,15 @@ def test_settings_are_all_that_a_reply_depends_on(chatty: Path, tmp_path: Path) 
         "constrain_actions": False,
     }
     # Not where the file lies, nor how many threads there are.
-    elsewhere = LocalLLM("chatty", tmp_path / "chatty.gguf", config=config)
-    assert elsewhere.settings == llm.settings
-    assert LocalLLM("chatty", chatty, identity="abc").settings["model"] == "abc"
+    elsewhere = shutil.copy(chatty, tmp_path / "chatty.gguf")
+    assert LocalLLM("other", elsewhere, config=config).settings == llm.settings
     assert LocalLLM("chatty", chatty).settings["constrain_actions"] is True
+
+
+def test_a_known_model_goes_by_its_name_and_hash(chatty: Path) -> None:
+    settings = LocalLLM("smollm2", chatty, known=find_model("smollm2")).settings
+    assert settings["llm"] == "smollm2"
+    assert settings["sha256"] == find_model("smollm2").sha256
 
 
 def test_backends_that_there_are_not(chatty: Path) -> None:
