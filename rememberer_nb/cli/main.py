@@ -271,7 +271,7 @@ def _add(commands: Any, name: str, command: Command, help: str) -> argparse.Argu
 def _add_bench(commands: Any) -> None:
     bench = _add(commands, "bench", _bench, "measure speed")
     bench.add_argument(
-        "name", help="loop, llm, webshop, lcs, wikihow, retrieval, insert, memory or train"
+        "name", help="loop, llm, local, webshop, lcs, wikihow, retrieval, insert, memory or train"
     )
     bench.add_argument(
         "--n", type=int, help="size, in the benchmark's unit (loop: records; llm: tasks; ...)"

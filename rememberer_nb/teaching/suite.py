@@ -42,19 +42,20 @@ from rememberer_nb.teaching.report import (
 )
 from rememberer_nb.teaching.report import figures as report_figures
 
+_CHAPTERS = "[0-9][0-9]*_*.ipynb"
 MAIN_NOTEBOOKS = ("00", "01", "02", "03", "04", "05")
 
 
 def find_notebooks(only: Sequence[str] = ()) -> list[Path]:
     """The notebooks whose names start with the given numbers, in order; by default 00 to 05.
 
-    Raises `ConfigError` for a number that no notebook has.
+    "12" is notebook 12 alone, and not 12b. Raises `ConfigError` for a number that no notebook has.
     """
-    every = sorted(notebooks_path().glob("[0-9][0-9]_*.ipynb"))
-    wanted = only or [n for n in MAIN_NOTEBOOKS if any(p.name.startswith(n) for p in every)]
+    every = sorted(notebooks_path().glob(_CHAPTERS))
+    wanted = only or [n for n in MAIN_NOTEBOOKS if _numbered(every, n)]
     found = []
     for number in wanted:
-        paths = [path for path in every if path.stem.startswith(number)]
+        paths = _numbered(every, number)
         if not paths:
             names = ", ".join(path.stem for path in every)
             raise ConfigError(f"no notebook starts with {number!r}; there are {names}")
@@ -65,11 +66,17 @@ def find_notebooks(only: Sequence[str] = ()) -> list[Path]:
 def all_notebooks(only: Sequence[str] = ()) -> list[Path]:
     """Every notebook and every solution, or those whose names start with the given numbers."""
     folder = notebooks_path()
-    paths = sorted(folder.glob("[0-9][0-9]_*.ipynb")) + sorted(folder.glob("solutions/*.ipynb"))
+    paths = sorted(folder.glob(_CHAPTERS)) + sorted(folder.glob("solutions/*.ipynb"))
     if not only:
         return paths
     find_notebooks(only)
-    return [path for path in paths if path.name.startswith(tuple(only))]
+    named = {path for number in only for path in _numbered(paths, number)}
+    return [path for path in paths if path in named]
+
+
+def _numbered(paths: Sequence[Path], number: str) -> list[Path]:
+    exact = [path for path in paths if path.name.startswith(f"{number}_")]
+    return exact or [path for path in paths if path.name.startswith(number)]
 
 
 def save_figures(notebook: Any, folder: Path, stem: str) -> list[Path]:

@@ -55,3 +55,14 @@ def test_nothing_in_it_is_secret(path):
     text = path.read_text(encoding="utf-8")
     for secret in ("127.0.0.1", "localhost", "api_key", "sk-", "/tmp", "/home", "http"):
         assert secret not in text
+
+
+def test_what_smollm2_said_is_small_and_names_no_folder():
+    path = data_path("recordings", "smollm2_by_hand.jsonl")
+    recording = read_recording(path)
+    assert path.stat().st_size < 2_000
+    assert recording.settings["llm"] == "smollm2"
+    assert recording.settings["model"] == "SmolLM2-135M-Instruct.Q4_1.gguf"
+    # Five cities; a text for the search field and 27 actions, without exemplars and with.
+    assert len(recording.scored) == 5
+    assert recording.calls == {}

@@ -15,6 +15,8 @@ from rememberer_nb.system.resources import notebooks_path
 from rememberer_nb.teaching.suite import all_notebooks, fast_parameters, run_notebook
 
 PATHS = all_notebooks()
+# Those that need an extra, and what they import of it.
+EXTRAS = {"12b_an_llm_by_hand": ("gguf", "tokenizers")}
 CHAPTERS = [path for path in PATHS if path.parent.name != "solutions"]
 by_name = pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
 chapters = pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
@@ -39,6 +41,8 @@ def test_there_are_notebooks() -> None:
 @by_name
 @pytest.mark.timeout(180)
 def test_it_runs_with_its_fast_values(path: Path, tmp_path: Path) -> None:
+    for name in EXTRAS.get(path.stem, ()):
+        pytest.importorskip(name, reason="needs the extra: pip install 'rememberer-nb[llama]'")
     metrics = run_notebook(path, tmp_path / path.name, fast_parameters(path), is_shown=False)
     if path in CHAPTERS:
         assert metrics

@@ -74,6 +74,19 @@ def test_which_notebooks_run(shelf: Path) -> None:
         suite.find_notebooks(["99"])
 
 
+def test_a_number_with_a_letter_is_a_notebook_of_its_own(shelf: Path) -> None:
+    write_notebook(shelf / "07b_by_hand.ipynb", RECORD)
+    (shelf / "solutions").mkdir()
+    write_notebook(shelf / "solutions" / "07b_solutions.ipynb", RECORD)
+    assert [p.stem for p in suite.find_notebooks(["07b"])] == ["07b_by_hand"]
+    assert [p.stem for p in suite.find_notebooks(["07"])] == ["07_extra"]
+    assert [p.stem for p in suite.find_notebooks(["07_e"])] == ["07_extra"]
+    assert [p.stem for p in suite.all_notebooks(["07b"])] == ["07b_by_hand", "07b_solutions"]
+    assert [p.stem for p in suite.all_notebooks(["07"])] == ["07_extra"]
+    assert "07b_by_hand" in [p.stem for p in suite.all_notebooks()]
+    assert "07b_by_hand" not in [p.stem for p in suite.find_notebooks()]
+
+
 def test_one_failure_does_not_stop_the_others_but_fails_the_run(shelf: Path) -> None:
     out = shelf.parent / "run"
     result = suite.run_suite(out=out, n_seeds=0, is_fast=True, is_shown=False)

@@ -1,166 +1,179 @@
-"""A GGUF file read for NumPy: weights as float32, and the tokenizer that its tokens make."""
+"""GGUF files: fields and tensors by name.
+
+Such a file is, one after the other and little-endian::
+
+    "GGUF", version, number of tensors, number of fields
+    fields: name, kind, value               general.architecture: "llama", ...
+    tensors: name, shape, kind, offset      token_embd.weight: 49152 x 576, Q8_0, 0
+    the tensors' own bytes                  nearly all of the file
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+import mmap
+import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rememberer_nb.errors import DataError, MissingExtraError
+from rememberer_nb.llms.local.scores import check_gguf
 
-ARCHITECTURE = "llama"
-_CONTROL = 3
-_PRE_TOKENIZERS = ("smollm", "gpt-2")
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """Matrices of shape (n_out, n_in); see `numpy_lm` for the symbols."""
-
-    attention_norm: np.ndarray  # (d,)
-    query: np.ndarray  # (h e, d)
-    key: np.ndarray  # (g e, d)
-    value: np.ndarray  # (g e, d)
-    output: np.ndarray  # (d, h e)
-    mlp_norm: np.ndarray  # (d,)
-    gate: np.ndarray  # (f, d)
-    up: np.ndarray  # (f, d)
-    down: np.ndarray  # (d, f)
+_VERSIONS = (2, 3)
+# Kinds of values in fields, as `struct` names them.
+_NUMBERS = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}
+_TEXT, _LIST = 8, 9
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """All numbers of a model."""
+class TensorPlace(NamedTuple):
+    """Where a tensor lies, its shape as NumPy has it, and how it is quantised."""
 
-    embedding: np.ndarray  # (v, d)
-    layers: tuple[Layer, ...]
-    norm: np.ndarray  # (d,)
-    head: np.ndarray  # (v, d)
-    n_heads: int
-    n_kv_heads: int
-    head_width: int
-    rope_frequencies: np.ndarray  # (e / 2,)
-    epsilon: float
-    n_context: int
-
-
-def read_gguf(path: Path) -> tuple[Weights, Any]:
-    """Weights and tokenizer (a `tokenizers.Tokenizer`).
-
-    Raises
-    ------
-    DataError : the file cannot be read, is no GGUF file, is cut off, or holds another architecture
-        or tokenizer than can be read here.
-    MissingExtraError : `gguf` or `tokenizers` is not installed.
-    """
-    file = open_gguf(path)
-    found = file.get("general.architecture")
-    if found != ARCHITECTURE:
-        raise DataError(f"has architecture {found!r}; NumPy reads {ARCHITECTURE!r}", path=path)
-    return _weights(file), _tokenizer(file)
-
-
-def open_gguf(path: Path) -> GGUFFile:
-    """A file whose fields and tensors can be asked for; errors as those of `read_gguf`."""
-    try:
-        import gguf
-    except ImportError as error:
-        raise MissingExtraError("gguf", extra="llama") from error
-    try:
-        return GGUFFile(gguf.GGUFReader(path), path)
-    except (OSError, ValueError, IndexError, KeyError) as error:
-        raise DataError(f"cannot be read as GGUF: {error}", path=path) from error
+    shape: tuple[int, ...]
+    kind: Any
+    start: int
+    n_bytes: int
 
 
 class GGUFFile:
-    """Fields and tensors by name.
+    """Fields and tensors by name; nothing of the file stays open.
 
     Raises
     ------
-    DataError : there is none of the name, or it is quantised in a way that `gguf` does not know.
+    ConfigError : no such file.
+    DataError : it is no GGUF file, cut off, damaged, or quantised in a way that `gguf` does not
+        know.
+    MissingExtraError : `gguf` is not installed.
     """
 
-    def __init__(self, reader: Any, path: Path):
-        self.reader = reader
+    def __init__(self, path: Path):
+        check_gguf(path)
         self.path = path
-        self.tensors = {tensor.name: tensor for tensor in reader.tensors}
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            try:
+                self._read(_Reader(data))
+            except (struct.error, UnicodeDecodeError) as error:
+                raise DataError(f"is cut off or damaged: {error}", path=path) from error
+
+    def _read(self, reader: _Reader) -> None:
+        (version,), (n_tensors, n_fields) = reader.numbers("I"), reader.numbers("Q", 2)
+        if version not in _VERSIONS:
+            problem = f"is a GGUF file of version {version}; 2 and 3 can be read"
+            raise DataError(problem, path=self.path)
+        self.fields = dict(self._field(reader) for _ in range(n_fields))
+        found = [self._tensor(reader) for _ in range(n_tensors)]
+        alignment = self.count("general.alignment", 32)
+        start = -(-reader.at // alignment) * alignment
+        self.tensors = {name: place._replace(start=start + place.start) for name, place in found}
+        for name, place in self.tensors.items():
+            if (end := place.start + place.n_bytes) > len(reader.data):
+                problem = f"is cut off: {name} ends at byte {end:,} of {len(reader.data):,}"
+                raise DataError(problem, path=self.path)
+
+    def _field(self, reader: _Reader) -> tuple[str, Any]:
+        name, (kind,) = reader.text(), reader.numbers("I")
+        (of, n) = (reader.numbers("I")[0], reader.numbers("Q")[0]) if kind == _LIST else (kind, 1)
+        if of == _TEXT:
+            values = [reader.text() for _ in range(n)]
+        elif of in _NUMBERS:
+            values = list(reader.numbers(_NUMBERS[of], n))
+        else:
+            raise DataError(f"has a value of kind {of}", path=self.path, field=name[:80])
+        return name, values if kind == _LIST else values[0]
+
+    def _tensor(self, reader: _Reader) -> tuple[str, TensorPlace]:
+        from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
+
+        name, (n_axes,) = reader.text(), reader.numbers("I")
+        # The file counts axes from the fastest on.
+        shape = reader.numbers("Q", n_axes)[::-1]
+        (kind,), (start,) = reader.numbers("I"), reader.numbers("Q")
+        try:
+            known = GGMLQuantizationType(kind)
+            block, size = GGML_QUANT_SIZES[known]
+        except (ValueError, KeyError) as error:
+            problem = f"tensor {name:.80}: is quantised in an unknown way ({kind})"
+            raise DataError(problem, path=self.path) from error
+        return name, TensorPlace(shape, known, start, math.prod(shape) // block * size)
 
     def get(self, name: str, default: Any = ...) -> Any:
-        """A field's value."""
-        field = self.reader.get_field(name)
-        if field is None and default is ...:
-            raise DataError(f"lacks {name}", path=self.path)
-        return default if field is None else field.contents()
+        """A field's value.
 
-    def tensor(self, name: str) -> np.ndarray:
-        """A tensor as float32, the last axis the one that it is multiplied along."""
+        Raises
+        ------
+        DataError : there is no such field, and no default.
+        """
+        if name not in self.fields and default is ...:
+            raise DataError(f"lacks {name}", path=self.path)
+        return self.fields.get(name, default)
+
+    def count(self, name: str, default: Any = ...) -> int:
+        """A field that is a whole number above 0; `DataError` if it is not."""
+        return self._positive(int, name, default)
+
+    def number(self, name: str, default: Any = ...) -> float:
+        """A field that is a number above 0; `DataError` if it is not."""
+        return self._positive(float, name, default)
+
+    def texts(self, name: str) -> list[str]:
+        """A field that is a list of texts; `DataError` if it is not."""
+        values = self.get(name)
+        if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
+            raise DataError("expected a list of texts", path=self.path, field=name)
+        return values
+
+    def _positive(self, kind: type, name: str, default: Any) -> Any:
+        value = self.get(name, default)
+        if type(value) is not kind or not 0 < value < math.inf:
+            problem = f"expected {kind.__name__} above 0, got {value!r:.80}"
+            raise DataError(problem, path=self.path, field=name)
+        return value
+
+    def tensor(self, name: str, *shape: int) -> np.ndarray:
+        """A tensor as float32, the last axis the one that it is multiplied along.
+
+        Raises
+        ------
+        DataError : there is none of that name and shape, or it cannot be read.
+        """
         from gguf.quants import dequantize
 
         if name not in self.tensors:
             raise DataError(f"lacks the tensor {name}", path=self.path)
-        found = self.tensors[name]
+        place = self.tensors[name]
+        if place.shape != shape:
+            problem = f"tensor {name}: expected the shape {shape}, got {place.shape}"
+            raise DataError(problem, path=self.path)
         try:
-            values = dequantize(found.data, found.tensor_type)
-        except (NotImplementedError, ValueError) as error:
-            problem = f"tensor {name}: {error}"
-            raise DataError(problem, path=self.path) from error
+            data = np.fromfile(self.path, np.uint8, place.n_bytes, offset=place.start)
+            values = dequantize(data.reshape(*shape[:-1], -1), place.kind).reshape(shape)
+        except (OSError, NotImplementedError, ValueError) as error:
+            raise DataError(f"tensor {name}: {error}", path=self.path) from error
         return np.ascontiguousarray(values, dtype=np.float32)
 
 
-def _weights(file: GGUFFile) -> Weights:
-    n_heads = int(file.get("llama.attention.head_count"))
-    width = int(file.get("llama.embedding_length"))
-    head_width = int(file.get("llama.rope.dimension_count", width // n_heads))
-    base = float(file.get("llama.rope.freq_base", 10000.0))
-    embedding = file.tensor("token_embd.weight")
-    is_tied = "output.weight" not in file.tensors
-    return Weights(
-        embedding=embedding,
-        layers=tuple(_layer(file, i) for i in range(int(file.get("llama.block_count")))),
-        norm=file.tensor("output_norm.weight"),
-        head=embedding if is_tied else file.tensor("output.weight"),
-        n_heads=n_heads,
-        n_kv_heads=int(file.get("llama.attention.head_count_kv", n_heads)),
-        head_width=head_width,
-        rope_frequencies=base ** (-np.arange(0, head_width, 2) / head_width),
-        epsilon=float(file.get("llama.attention.layer_norm_rms_epsilon")),
-        n_context=int(file.get("llama.context_length")),
-    )
+class _Reader:
+    """Reads value after value; `struct.error` where the file ends too early."""
+
+    def __init__(self, data: mmap.mmap):
+        self.data, self.at = data, 4
+
+    def numbers(self, kind: str, n: int = 1) -> tuple[Any, ...]:
+        form = f"<{n}{kind}"
+        found = struct.unpack_from(form, self.data, self.at)
+        self.at += struct.calcsize(form)
+        return found
+
+    def text(self) -> str:
+        (n,) = self.numbers("Q")
+        return self.numbers("s", n)[0].decode()  # type: ignore[no-any-return]
 
 
-def _layer(file: GGUFFile, number: int) -> Layer:
-    names = (
-        "attn_norm", "attn_q", "attn_k", "attn_v", "attn_output",
-        "ffn_norm", "ffn_gate", "ffn_up", "ffn_down",
-    )  # fmt: skip
-    return Layer(*(file.tensor(f"blk.{number}.{name}.weight") for name in names))
-
-
-def _tokenizer(file: GGUFFile) -> Any:
-    """Byte-pair encoding as GPT-2 has it, digits one by one where the file says so."""
+def open_gguf(path: Path) -> GGUFFile:
+    """A file whose fields and tensors can be asked for; errors as those of `GGUFFile`."""
     try:
-        from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
+        import gguf  # noqa: F401
     except ImportError as error:
-        raise MissingExtraError("tokenizers", extra="llama") from error
-
-    kind, before = file.get("tokenizer.ggml.model"), file.get("tokenizer.ggml.pre", "gpt-2")
-    if kind != "gpt2" or before not in _PRE_TOKENIZERS:
-        raise DataError(
-            f"has the tokenizer {kind!r}, {before!r}; NumPy reads 'gpt2' with "
-            + " or ".join(map(repr, _PRE_TOKENIZERS)),
-            path=file.path,
-        )
-    tokens, types = file.get("tokenizer.ggml.tokens"), file.get("tokenizer.ggml.token_type")
-    merges = [tuple(pair.split(" ")) for pair in file.get("tokenizer.ggml.merges")]
-    vocabulary = {token: number for number, token in enumerate(tokens)}
-    tokenizer = Tokenizer(models.BPE(vocabulary, merges))
-    parts = [pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)]
-    if before == "smollm":
-        parts.insert(0, pre_tokenizers.Split(Regex(r"\p{N}"), "isolated"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(parts)
-    tokenizer.decoder = decoders.ByteLevel()
-    special = [token for token, kind in zip(tokens, types, strict=True) if kind == _CONTROL]
-    tokenizer.add_special_tokens([AddedToken(token, normalized=False) for token in special])
-    return tokenizer
+        raise MissingExtraError("gguf", extra="llama") from error
+    return GGUFFile(path)

@@ -15,10 +15,11 @@ from rememberer_nb.elements import Prompt, Reply, TextScore
 from rememberer_nb.errors import ConfigError, DataError
 from rememberer_nb.llms.local.catalogue import Model
 from rememberer_nb.llms.local.llama_cpp import LlamaCppLLM
-from rememberer_nb.llms.local.scores import CONTEXT_TOKENS, Scorer, check_gguf
+from rememberer_nb.llms.local.scores import Scorer, check_gguf
 
 # Who computes scores.
 BACKENDS = ("numpy", "llama.cpp")
+_BAD_TEMPLATE = "has a chat template that cannot be filled in: {}"
 
 
 class LocalLLM:
@@ -29,9 +30,11 @@ class LocalLLM:
     name : the spec that `make_llm` makes it from.
     path : the model.
     backend : "numpy" (readable, and the faster one where llama.cpp was built without AVX-512) or
-        "llama.cpp" (a fifth of the memory, and any architecture).
+        "llama.cpp" (three fifths of the memory, and any architecture); `bench local` compares them.
     config : for replies: temperature, longest reply, ...
     known : the model of the catalogue that the file is; `settings` hold its hash then.
+    n_threads : by default 1 for NumPy's scores, and all cores for what llama.cpp does. Threads wait
+        for each other busily: where cores are shared, fewer are faster.
 
     Model and server are loaded when they are first needed. Calls may come from several threads, one
     is worked on at a time.
@@ -51,14 +54,16 @@ class LocalLLM:
         backend: str = "numpy",
         config: LLMConfig | None = None,
         known: Model | None = None,
+        n_threads: int | None = None,
     ):
         if backend not in BACKENDS:
-            known = ", ".join(BACKENDS)
-            raise ConfigError(f"no backend is named {backend!r:.80}; known: {known}")
+            there_are = ", ".join(BACKENDS)
+            raise ConfigError(f"no backend is named {backend!r:.80}; known: {there_are}")
         self.name = name
         self.path = Path(path)
         self.backend = backend
         self.config = config or LLMConfig()
+        self.n_threads = n_threads
         self.known = known
         if self.config.model not in ("", self.path.name):
             raise ConfigError(f"the model is the file {self.path.name}, not {self.config.model!r}")
@@ -89,7 +94,7 @@ class LocalLLM:
         """The model's reply, through llama.cpp's server."""
         with self._lock:
             if self._server is None:
-                self._server = LlamaCppLLM(self.path, self.config)
+                self._server = LlamaCppLLM(self.path, self.config, n_threads=self.n_threads)
             return self._server.complete(prompt, seed=seed)
 
     def score(self, prompt: Prompt, candidates: Sequence[str]) -> tuple[TextScore, ...]:
@@ -122,7 +127,10 @@ class LocalLLM:
         with self._lock:
             if self._chat is None:
                 self._chat = _chat_template(self.path)
-            return self._chat.render(messages=messages, add_generation_prompt=True) + begun
+            try:
+                return self._chat.render(messages=messages, add_generation_prompt=True) + begun
+            except jinja2.TemplateError as error:
+                raise DataError(_BAD_TEMPLATE.format(error), path=self.path) from error
 
     def interrupt(self) -> None:
         """Give up a reply under way."""
@@ -139,18 +147,18 @@ class LocalLLM:
 
     def _loaded(self) -> Scorer:
         if self._scorer is None:
-            self._scorer = _load(self.backend, self.path)
+            self._scorer = _load(self.backend, self.path, self.n_threads)
         return self._scorer
 
 
-def _load(backend: str, path: Path) -> Scorer:
+def _load(backend: str, path: Path, n_threads: int | None) -> Scorer:
     if backend == "numpy":
         from rememberer_nb.llms.local.numpy_lm import NumpyLM
 
-        return NumpyLM(path, n_context=CONTEXT_TOKENS)
+        return NumpyLM(path, n_threads=n_threads or 1)
     from rememberer_nb.llms.local.llama_scores import LlamaScores
 
-    return LlamaScores(path, n_context=CONTEXT_TOKENS)
+    return LlamaScores(path, n_threads=n_threads)
 
 
 def _chat_template(path: Path) -> jinja2.Template:
@@ -162,4 +170,8 @@ def _chat_template(path: Path) -> jinja2.Template:
             "has no chat template: a base model continues texts, --channel completion", path=path
         )
     # The template is the file's own text: it gets at nothing but the messages.
-    return ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True).from_string(found)
+    sandbox = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    try:
+        return sandbox.from_string(found)
+    except jinja2.TemplateError as error:
+        raise DataError(_BAD_TEMPLATE.format(error), path=path) from error

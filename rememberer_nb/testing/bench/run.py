@@ -15,6 +15,7 @@ from rememberer_nb.loop.episode import run_episode
 from rememberer_nb.memory import ExperienceMemory
 from rememberer_nb.testing.bench.lcs import bench_lcs
 from rememberer_nb.testing.bench.llm import bench_llm
+from rememberer_nb.testing.bench.local import bench_local
 from rememberer_nb.testing.bench.machine import machine, timing
 from rememberer_nb.testing.bench.retrieval import bench_insert, bench_memory, bench_retrieval
 from rememberer_nb.testing.bench.train import bench_train
@@ -77,6 +78,7 @@ BENCHES: dict[str, Callable[..., dict[str, Any]]] = {
     "webshop": bench_webshop,
     "lcs": bench_lcs,
     "llm": bench_llm,
+    "local": bench_local,
     "wikihow": bench_wikihow,
     "retrieval": bench_retrieval,
     "insert": bench_insert,
