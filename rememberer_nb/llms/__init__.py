@@ -59,10 +59,11 @@ def _llama_cpp(detail: str, profile: Profile, config: LLMConfig, _: OfflineConfi
 
 def _fetched(name: str, detail: str, config: LLMConfig) -> LLM:
     from rememberer_nb.llms.local.fetch import model_path
-    from rememberer_nb.llms.local.model import LocalLLM
+    from rememberer_nb.llms.local.model import LocalLLM, check_backend
 
     model, spec = find_model(name), f"{name}:{detail}" if detail else name
     backend = detail or model.backend
+    check_backend(backend)
     llm = LocalLLM(spec, model_path(name), backend=backend, config=config, known=model)
     return with_budget(llm, config)
 

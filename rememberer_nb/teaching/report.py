@@ -77,7 +77,8 @@ def run_comparison(
         is_shown=is_shown,
     )
     configs, seeds = comparison.settings.configs(), comparison.seeds
-    run = replace(configs["run"], seeds=f"{seeds[0]}:{seeds[-1] + 1}")
+    tasks = ",".join(map(str, comparison.test_tasks))
+    run = replace(configs["run"], seeds=f"{seeds[0]}:{seeds[-1] + 1}", tasks=tasks)
     write_text(folder / "config.toml", to_toml({**configs, "run": run}))
     numbers = comparison_numbers(results, comparison.unit)
     return numbers, comparison_text(numbers, comparison)

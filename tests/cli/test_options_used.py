@@ -45,6 +45,7 @@ VALUES = {
     "choice.choose": ("likelihood",),
     "choice.normalisation": ("sum", "choice.choose=likelihood"),
     "choice.temperature": ("0.5", "choice.choose=likelihood"),
+    "choice.repeats": ("false", "choice.choose=likelihood"),
     "choice.training_temperature": ("0.5", "choice.choose=likelihood"),
     "rlem.gamma": ("0.5",),
     "rlem.n_step": ("all",),
@@ -219,7 +220,7 @@ OPTIONS = (
     "--ranking --n-candidates --exploration --model --temperature --max-tokens --reply-format "
     "--timeout --deadline --max-retries --requests-per-minute --tokens-per-minute --input-price "
     "--output-price --budget-calls --budget-tokens --budget-money --stop --llm-seed --reply-form "
-    "--channel --template --choose --normalisation --choice-temperature --training-temperature"
+    "--channel --template --choose --repeats --normalisation --choice-temperature --training-temperature"
 )
 
 
@@ -314,7 +315,10 @@ def test_what_the_stand_in_and_a_replay_have_no_use_for() -> None:
         (["evaluate", "--estimate", "--out", "o"], "--estimate runs nothing: --out has no effect"),
         (["evaluate", "--set", "rlem.gamma=0.5"], "an evaluation learns nothing: --set rlem.gamma"),
         (["compare", "--set", "llm.model=m"], "asks no server: --set llm.model has no effect"),
-        (["compare", "--set", "run.llm=openai:m"], "asks no server, model or recording: openai:m"),
+        (
+            ["compare", "--set", "run.llm=openai:m"],
+            "compare asks no server, and makes no recording: openai:m",
+        ),
         (["compare", "--n-candidates", "3"], "without --ranking two_phase"),
         (["evaluate", "--tasks", ""], "tasks should be one of test, S0, S1, a range"),
         (["train", "--tasks", " "], "tasks should be one of test, S0, S1, a range"),

@@ -257,8 +257,8 @@ def test_no_key_is_written(capsys, tmp_path: Path, monkeypatch) -> None:
 def test_compare_takes_settings_and_writes_them(capsys, tmp_path: Path, monkeypatch) -> None:
     seen = []
 
-    def small(settings, seeds) -> Comparison:
-        whole = comparison_of(settings, seeds)
+    def small(settings, seeds, tasks=None) -> Comparison:
+        whole = comparison_of(settings, seeds, tasks)
         seen.append((settings, seeds))
         # Development tasks: nothing here looks at the test tasks.
         return Comparison(whole.settings, (500,), (510, 511), whole.seeds)

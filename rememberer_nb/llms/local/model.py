@@ -56,9 +56,7 @@ class LocalLLM:
         known: Model | None = None,
         n_threads: int | None = None,
     ):
-        if backend not in BACKENDS:
-            there_are = ", ".join(BACKENDS)
-            raise ConfigError(f"no backend is named {backend!r:.80}; known: {there_are}")
+        check_backend(backend)
         self.name = name
         self.path = Path(path)
         self.backend = backend
@@ -66,7 +64,7 @@ class LocalLLM:
         self.n_threads = n_threads
         self.known = known
         if self.config.model not in ("", self.path.name):
-            raise ConfigError(f"the model is the file {self.path.name}, not {self.config.model!r}")
+            raise ConfigError(f"the model of {name} is its file, not {self.config.model!r}")
         check_gguf(self.path)
         self._scorer: Scorer | None = None
         self._server: LlamaCppLLM | None = None
@@ -149,6 +147,13 @@ class LocalLLM:
         if self._scorer is None:
             self._scorer = _load(self.backend, self.path, self.n_threads)
         return self._scorer
+
+
+def check_backend(name: str) -> None:
+    """Refuse a backend that there is none of."""
+    if name not in BACKENDS:
+        known = ", ".join(BACKENDS)
+        raise ConfigError(f"no backend is named {name!r:.80}; known: {known}")
 
 
 def _load(backend: str, path: Path, n_threads: int | None) -> Scorer:

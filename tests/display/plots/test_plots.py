@@ -255,6 +255,9 @@ EMPTY: dict[str, Callable[[Axes | None], Axes]] = {
     "similarity_matrix": lambda ax: plots.similarity_matrix([], [], ax),
     "lambda_curve": lambda ax: plots.lambda_curve([], ax),
     "choice_probabilities": lambda ax: plots.choice_probabilities([], ax),
+    "action_bars": lambda ax: plots.action_bars([], ax),
+    "influence_dots": lambda ax: plots.influence_dots([], ax),
+    "advice_dots": lambda ax: plots.advice_dots([], ax=ax),
     "n_step_targets": lambda ax: plots.n_step_targets([], 2, ax),
 }
 

@@ -26,6 +26,7 @@ from rememberer_nb.llms import ReplayLLM, close, make_llm
 from rememberer_nb.llms.endpoint.client import OpenAILLM
 from rememberer_nb.llms.local.catalogue import MODELS
 from rememberer_nb.llms.local.llama_cpp import LlamaCppLLM
+from rememberer_nb.llms.wrapped import scoring
 from rememberer_nb.loop.build import Settings, build_agent, build_env
 from rememberer_nb.loop.episode import run_episode
 from rememberer_nb.loop.parallel import Slots
@@ -248,15 +249,19 @@ def test_without_the_package_the_extra_is_named(
 ) -> None:
     (tmp_path / "m.gguf").write_bytes(b"GGUF")
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    llm = make_llm(f"llama.cpp:{tmp_path / 'm.gguf'}", profile="webshop")
     with pytest.raises(MissingExtraError, match=r"pip install 'rememberer-nb\[llama\]'"):
-        make_llm(f"llama.cpp:{tmp_path / 'm.gguf'}", profile="webshop")
+        llm.complete(about(("go[on]",)))
 
 
 def test_a_damaged_model_is_refused(model: Path, tmp_path: Path) -> None:
     path = tmp_path / "half.gguf"
     path.write_bytes(model.read_bytes()[:20_000])
+    llm = make_llm(f"llama.cpp:{path}", profile="webshop")
     with pytest.raises(DataError, match=r"cannot be loaded by llama\.cpp"):
-        make_llm(f"llama.cpp:{path}", profile="webshop")
+        llm.complete(about(("go[on]",)))
+    with pytest.raises(DataError):
+        scoring(llm).score(about(("go[on]",)), [" go[on]"])
 
 
 def test_a_model_of_the_catalogue_goes_by_name_and_hash(model: Path) -> None:
@@ -276,16 +281,18 @@ def test_a_model_that_is_not_fetched_says_how(
     monkeypatch.setenv("REMEMBERER_MODELS", str(tmp_path))
     with pytest.raises(ConfigError, match=f"fetch it with `rememberer-nb model get {name}"):
         make_llm(name, profile="webshop")
-    with pytest.raises(ConfigError, match=f"expected {name} alone, got {name}:x"):
+    with pytest.raises(ConfigError, match=r"no backend is named 'x'; known: numpy, llama\.cpp"):
         make_llm(f"{name}:x", profile="webshop")
 
 
 @pytest.mark.slow
 def test_the_real_small_model_replies_by_its_name(smollm2: Path) -> None:
-    llm = make_llm("smollm2", profile="webshop", config=LLMConfig(max_tokens=60))
+    llm = make_llm("smollm2", profile="webshop", config=LLMConfig(max_tokens=500))
     try:
         actions = ("go[on]", "go[back]")
         reply = llm.complete(constrained(about(actions), actions, TOY))
-        assert json.loads(reply.text)["action"] in actions
+        encouraged = json.loads(reply.text)["encouraged"]
+        assert {line["action"] for line in encouraged} <= set(actions)
+        assert encouraged
     finally:
         close(llm)

@@ -161,7 +161,7 @@ def test_files_that_are_no_models(tmp_path: Path, chatty: Path) -> None:
         LocalLLM("gone", tmp_path / "gone.gguf")
     with pytest.raises(DataError, match="is not a GGUF file"):
         LocalLLM("this", __file__)
-    with pytest.raises(ConfigError, match=r"the model is the file chatty\.gguf, not 'other'"):
+    with pytest.raises(ConfigError, match="the model of chatty is its file, not 'other'"):
         LocalLLM("chatty", chatty, config=LLMConfig(model="other"))
 
 
