@@ -19,13 +19,15 @@ from rememberer_nb.analysis.metrics import (
     summary_table,
 )
 from rememberer_nb.config import PromptConfig, checked_count, replace
-from rememberer_nb.config.fields import MAX_SEEDS
-from rememberer_nb.config.reading import to_toml
+from rememberer_nb.config.fields import MAX_SEEDS, seed_range
+from rememberer_nb.config.reading import make_configs, read_config, to_toml
 from rememberer_nb.envs import BUNDLED, development_tasks, find_env, task_numbers
 from rememberer_nb.envs.registry import DEFAULT_ENV
 from rememberer_nb.errors import DataError
 from rememberer_nb.experiments.comparison import CONDITIONS, PAIRS, Comparison, compare
+from rememberer_nb.experiments.registered import check_registered, registration
 from rememberer_nb.experiments.stand_in import Sweep, sweep_report
+from rememberer_nb.llms import make_llm
 from rememberer_nb.loop.build import Settings, build_env
 from rememberer_nb.system.files import reason
 from rememberer_nb.system.places import write_text
@@ -55,6 +57,23 @@ def comparison_of(
         test_tasks=task_numbers(tasks or "test", n_tasks, settings.env),
         seeds=seeds,
     )
+
+
+def registered_comparison(llm: str, env: str) -> Comparison | None:
+    """The comparison whose settings were registered for an LLM, if there is one.
+
+    >>> registered_comparison("smollm2", "wikihow").seeds, registered_comparison("offline", "x")
+    ((0, 1, 2), None)
+    """
+    path = registration(llm, env)
+    if path is None:
+        return None
+    configs = make_configs(read_config(path))
+    run = replace(configs["run"], llm=llm)
+    settings = Settings.of({**configs, "run": run})
+    if llm.startswith("replay:"):
+        check_registered(path, make_llm(llm, profile=env))
+    return comparison_of(settings, tuple(seed_range(run.seeds)), run.tasks)
 
 
 def run_comparison(
@@ -267,8 +286,19 @@ def figures(folder: Path, *, n_jobs: int = 2) -> list[Path]:
         paths += _write_comparison(numbers, text, place / "comparison.txt", place)
         _, text = sweep_report(Sweep(env), n_jobs=n_jobs)
         write_text(place / "stand_in.txt", f"{text}\n")
+        paths += _registered_figures(place, env, n_jobs)
         settings = Settings(env, RECORDED, prompt=PromptConfig(template="brief"))
         text = advice_report(settings, development_tasks(env))["text"]
         write_text(place / "advice.txt", f"{text}\n")
         paths += [place / "stand_in.txt", place / "advice.txt"]
     return paths
+
+
+def _registered_figures(place: Path, env: str, n_jobs: int) -> list[Path]:
+    """The comparison with a real LLM, replayed, where its recording is bundled."""
+    comparison = registered_comparison("replay:smollm2", env)
+    if comparison is None:
+        return []
+    numbers = comparison_numbers(compare(comparison, n_jobs=n_jobs), comparison.unit)
+    text = comparison_text(numbers, comparison)
+    return _write_comparison(numbers, text, place / "smollm2.txt", place / "smollm2")
