@@ -1,4 +1,4 @@
-"""Notebook 12: its endpoint on llama.cpp's server through the `openai` client, recorded, and replayed."""
+"""Notebook 12: its endpoint on llama.cpp's server, recorded, and replayed."""
 
 from __future__ import annotations
 
@@ -48,4 +48,5 @@ def test_on_a_real_server_recorded_and_replayed(
 @pytest.mark.slow
 def test_a_run_that_was_not_recorded_fails_clearly(tmp_path: Path) -> None:
     with pytest.raises(NotebookError, match="not among the 49 recorded calls"):
-        run_notebook(NOTEBOOK, tmp_path / "out.ipynb", {"tasks": "10:12", "n_seeds": 1}, is_shown=False)
+        asked = {"tasks": "10:12", "n_seeds": 1}
+        run_notebook(NOTEBOOK, tmp_path / "out.ipynb", asked, is_shown=False)
