@@ -1,12 +1,15 @@
-"""The bundled recording: small, safe to share, labelled as what it is, and up to date."""
+"""The bundled recordings: small, safe to share, labelled as what they are, and up to date."""
 
 from __future__ import annotations
 
+import gzip
 import importlib
+import re
 from pathlib import Path
 
 import pytest
 
+from rememberer_nb.llms.local.catalogue import find_model
 from rememberer_nb.llms.replay.recording import read_recording
 from rememberer_nb.system.resources import data_path
 
@@ -66,3 +69,23 @@ def test_what_smollm2_said_is_small_and_names_no_folder():
     # Five cities; a text for the search field and 27 actions, without exemplars and with.
     assert len(recording.scored) == 5
     assert recording.calls == {}
+
+
+@pytest.mark.parametrize("packed", sorted(FOLDER.glob("smollm2*.gz")), ids=lambda path: path.stem)
+def test_what_the_real_model_said_is_small_and_names_the_model(packed):
+    assert packed.stat().st_size < 1_000_000
+    recording = read_recording(packed)
+    assert recording.settings["llm"] == "smollm2"
+    assert recording.settings["sha256"] == find_model("smollm2").sha256
+    assert recording.scored
+    # Keys of scores are drawn from letters, digits, - and _, so they may hold anything short.
+    text = re.sub(r'"key": "[^"]*"', "", gzip.decompress(packed.read_bytes()).decode())
+    for secret in ("127.0.0.1", "localhost", "api_key", "sk-", "/tmp", "/home", "/root"):
+        assert secret not in text
+
+
+def test_the_notebook_has_no_more_than_it_asks():
+    recording = read_recording(FOLDER / "smollm2_notebook-wikihow.jsonl.gz")
+    # As the notebook's frame and the table in the README say: with 1,184 and 49 of others.
+    assert len(recording.calls) + len(recording.scored) == 341
+    assert len(read_recording(FOLDER / "smollm2_advice-wikihow.jsonl.gz").scored) == 1184

@@ -1,4 +1,4 @@
-"""Notebook 12 on llama.cpp's server through the `openai` client, recorded, and replayed."""
+"""Notebook 12: its endpoint on llama.cpp's server, recorded, and replayed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rememberer_nb.teaching.suite import run_notebook
 from rememberer_nb.testing.tiny_model import write_tiny_model
 
 NOTEBOOK = notebooks_path("12_real_llm.ipynb")
-SHORT = {"tasks": "0:3", "max_steps": 3, "temperature": 1.0}
+SHORT = {"tasks": "0:3", "max_steps": 3, "temperature": 1.0, "n_seeds": 1}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def test_on_a_real_server_recorded_and_replayed(
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     calls = tmp_path / "calls.jsonl"
-    asked = {"llm": f"llama.cpp:{model}", "record_to": str(calls), "concurrency": 2, **SHORT}
+    asked = {"endpoint": f"llama.cpp:{model}", "record_to": str(calls), "concurrency": 2, **SHORT}
     live = run_notebook(NOTEBOOK, tmp_path / "live.ipynb", asked, is_shown=False)
     recording = read_recording(calls)
     assert live["n_calls"] == len(recording.calls) == 9
@@ -39,7 +39,7 @@ def test_on_a_real_server_recorded_and_replayed(
     )
     # The server and its model are gone; the recording is all there is.
     model.rename(model.with_suffix(".gone"))
-    asked = {"llm": f"replay:{calls}", **SHORT}
+    asked = {"endpoint": f"replay:{calls}", **SHORT}
     size = calls.stat().st_size
     assert run_notebook(NOTEBOOK, tmp_path / "again.ipynb", asked, is_shown=False) == live
     assert calls.stat().st_size == size
@@ -48,4 +48,5 @@ def test_on_a_real_server_recorded_and_replayed(
 @pytest.mark.slow
 def test_a_run_that_was_not_recorded_fails_clearly(tmp_path: Path) -> None:
     with pytest.raises(NotebookError, match="not among the 49 recorded calls"):
-        run_notebook(NOTEBOOK, tmp_path / "out.ipynb", {"tasks": "10:12"}, is_shown=False)
+        asked = {"tasks": "10:12", "n_seeds": 1}
+        run_notebook(NOTEBOOK, tmp_path / "out.ipynb", asked, is_shown=False)

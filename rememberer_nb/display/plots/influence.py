@@ -64,7 +64,7 @@ def action_bars(
     ax.set_yticks(range(len(actions)), names)
     ax.set_ylim(max(1, len(actions)) - 0.5, -0.5)
     # Room for the longest number and word.
-    ax.set_xlim(0, 1.35 * max([*highest, 0.1]))
+    ax.set_xlim(0, 1.5 * max([*highest, 0.1]))
     ax.tick_params(axis="y", length=0)
     return finish(ax, "P(action)", "", bool(actions), legend=True)
 

@@ -8,7 +8,7 @@ and returns None if it is right, else a hint that does not give the answer away.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rememberer_nb.errors import ConfigError
@@ -52,6 +52,22 @@ def _find(name: str) -> Check:
     if name not in checks:
         raise ConfigError(f"no exercise {name!r}; notebook {name[:2]} has {', '.join(checks)}")
     return checks[name]
+
+
+def one_letter(right: str, hints: Mapping[str, str]) -> Check:
+    """A check that takes one letter; each wrong one has its hint.
+
+    >>> one_letter("b", {"a": "look again"})("a")
+    'look again'
+    """
+
+    def look_at(answer: Any) -> str | None:
+        letter = str(answer).strip().lower()
+        if letter == right:
+            return None
+        return hints.get(letter, f"one of the letters {', '.join(sorted([right, *hints]))}")
+
+    return look_at
 
 
 def is_real_number(answer: Any) -> bool:

@@ -56,7 +56,7 @@ def test_bars_stand_in_the_order_of_the_likelier_case() -> None:
     assert [text.get_text() for text in ax.texts] == ["0.20", "0.50 chosen", "0.60 chosen", "0.30"]
     legend = [text.get_text() for text in ax.get_legend().get_texts()]
     assert legend == ["with memory", "without memory"]
-    assert ax.get_xlim()[1] == pytest.approx(1.35 * 0.6)
+    assert ax.get_xlim()[1] == pytest.approx(1.5 * 0.6)
 
 
 def test_without_a_memory_there_is_one_bar_an_action() -> None:

@@ -221,7 +221,8 @@ def test_an_executed_notebook_and_its_page(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     parameters = {
-        "llm": "openai:m", "tasks": "0:12", "max_steps": 6, "record_to": str(tmp_path / "c.jsonl"),
+        "endpoint": "openai:m", "tasks": "0:12", "max_steps": 6, "n_seeds": 1,
+        "record_to": str(tmp_path / "c.jsonl"),
     }  # fmt: skip
     output = tmp_path / "12.ipynb"
     run_notebook(notebooks_path("12_real_llm.ipynb"), output, parameters, is_shown=False)
