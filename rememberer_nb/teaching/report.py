@@ -31,6 +31,7 @@ from rememberer_nb.llms import make_llm
 from rememberer_nb.loop.build import Settings, build_env
 from rememberer_nb.system.files import reason
 from rememberer_nb.system.places import write_text
+from rememberer_nb.system.resources import data_path
 from rememberer_nb.system.templates import macros
 
 if TYPE_CHECKING:
@@ -296,6 +297,8 @@ def figures(folder: Path, *, n_jobs: int = 2) -> list[Path]:
 
 def _registered_figures(place: Path, env: str, n_jobs: int) -> list[Path]:
     """The comparison with a real LLM, replayed, where its recording is bundled."""
+    if not (data_path("recordings") / f"smollm2-{env}.jsonl.gz").exists():
+        return []
     comparison = registered_comparison("replay:smollm2", env)
     if comparison is None:
         return []
