@@ -56,13 +56,15 @@ def bench_local(n: int = 40, seed: int = 0) -> dict[str, Any]:
         nothing kept of the step before, `one_by_one_...` with nothing kept between candidates
         either (on one decision in 4); `load_s` and `peak_mib` of a process of its own. "reply" is
         llama.cpp's server and `--choose reply`, of 50 tokens at most (on one decision in 4).
+        agreement: of the two backends: `median`, `p99` and `max` of how far apart they score an
+        action, in nats per token, and `same_action`, the share of decisions in which they agree.
         ratios: a median to ours.
     """
     if n < 1:
         raise ConfigError(f"bench local: n must be at least 1, got {n}")
     with _model() as (name, path):
         work = situations(n, seed)
-        results = _timed(path, work)
+        results, agreed = _timed(path, work)
         for backend, result in zip(BACKENDS, results.values(), strict=False):
             result |= in_fresh_process(__name__, "load", backend=backend, path=str(path))
     ours = results["ours"]["median_ms"]
@@ -72,6 +74,7 @@ def bench_local(n: int = 40, seed: int = 0) -> dict[str, Any]:
         "machine": machine(),
         "model": name,
         "results": results,
+        "agreement": agreed,
         "ratios": {peer: results[peer]["median_ms"] / ours for peer in ("llama.cpp", "reply")},
     }
 
@@ -136,7 +139,7 @@ def _forget(llm: Any) -> None:
     llm.score(_OTHER, [" x"])
 
 
-def _timed(path: Path, work: list[Situation]) -> dict[str, dict[str, Any]]:
+def _timed(path: Path, work: list[Situation]) -> tuple[dict[str, dict[str, Any]], dict[str, float]]:
     some = work[::_ONE_IN]
     llms = {
         name: LocalLLM(backend, path, backend=backend, config=_REPLIES, n_threads=1)
@@ -166,7 +169,8 @@ def _timed(path: Path, work: list[Situation]) -> dict[str, dict[str, Any]]:
         }
         for name in agents
     }
-    return {**results, "reply": _described(replies)}
+    pairs = [(one, other) for (*_, one), (*_, other) in zip(*kept.values(), strict=True)]
+    return {**results, "reply": _described(replies)}, agreement(pairs)
 
 
 def _durations(
@@ -198,6 +202,21 @@ def _described(measured: list[Measured]) -> dict[str, Any]:
         "prompt_tokens": float(np.median(prompts)),
         "other_tokens": float(np.median(others)) if others else 0.0,
         "n_errors": sum(d.error is not None for d in decisions),
+    }
+
+
+def agreement(pairs: Sequence[tuple[Decision, Decision]]) -> dict[str, float]:
+    """How far apart two backends score the same actions, in nats per token, and choose alike."""
+    apart = [
+        abs(one.log_probability - other.log_probability) / one.n_tokens
+        for ours, theirs in pairs
+        for one, other in zip(ours.scores, theirs.scores, strict=True)
+    ]
+    return {
+        "median": float(np.median(apart)),
+        "p99": float(np.percentile(apart, 99)),
+        "max": max(apart),
+        "same_action": float(np.mean([one.action == other.action for one, other in pairs])),
     }
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from rememberer_nb.elements import Prompt, Situation, TextScore
+from rememberer_nb.elements import ActionScore, Decision, Prompt, Situation, TextScore
 from rememberer_nb.envs.tasks import development_tasks, task_sets
 from rememberer_nb.errors import ConfigError
 from rememberer_nb.loop.build import Settings, build_env
-from rememberer_nb.testing.bench.local import _OneByOne, load, situations
+from rememberer_nb.testing.bench.local import _OneByOne, agreement, load, situations
 from rememberer_nb.testing.bench.run import run_bench
 from rememberer_nb.testing.tiny_model import write_tiny_gpt2_model
 
@@ -30,7 +30,7 @@ def test_bench_local(extra: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("REMEMBERER_MODELS", str(tmp_path))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     result = run_bench("local", n=3, seed=1)
-    assert list(result) == ["bench", "n", "machine", "model", "results", "ratios"]
+    assert list(result) == [*("bench", "n", "machine", "model", "results", "agreement", "ratios")]
     assert (result["bench"], result["n"]) == ("local", 3)
     assert result["model"] == "tiny, random weights"
     ours, llama, reply = (result["results"][name] for name in ("ours", "llama.cpp", "reply"))
@@ -39,11 +39,26 @@ def test_bench_local(extra: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert ours["n_errors"] == llama["n_errors"] == 0
     for name in ("prompt_tokens", "other_tokens"):
         assert ours[name] == llama[name] > 1
+    assert result["agreement"]["max"] <= 0.05
+    assert result["agreement"]["same_action"] == 1
     assert ours["per_minute"] == pytest.approx(60 * ours["per_s"])
     for peer in ("llama.cpp", "reply"):
         ratio = result["results"][peer]["median_ms"] / ours["median_ms"]
         assert result["ratios"][peer] == pytest.approx(ratio)
     assert min(each[name] for each in (ours, llama) for name in TIMES | MORE - {"peak_mib"}) > 0
+
+
+def test_agreement() -> None:
+    def scored(action: str, *scores: tuple[float, int]) -> Decision:
+        texts = [ActionScore(f"a{i}", "", *score, 0, 0) for i, score in enumerate(scores)]
+        return Decision(action=action, scores=tuple(texts))
+
+    ours = [scored("a0", (-1.0, 2), (-3.0, 3)), scored("a0", (-1.0, 1))]
+    theirs = [scored("a1", (-1.5, 2), (-3.0, 3)), scored("a0", (-1.1, 1))]
+    found = agreement(list(zip(ours, theirs, strict=True)))
+    assert found["same_action"] == 0.5
+    assert found["max"] == 0.25
+    assert found["median"] == pytest.approx(0.1)
 
 
 def test_pages_are_those_of_development_tasks() -> None:
