@@ -1,4 +1,4 @@
-"""Notebooks 00 to 05 run from top to bottom on the how-to site, too."""
+"""Notebooks 00 to 05 run from top to bottom on the how-to site, too, with their own parameters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from rememberer_nb.teaching.suite import fast_parameters, find_notebooks, run_notebook
+from rememberer_nb.teaching.suite import find_notebooks, run_notebook
 
 PATHS = find_notebooks()
 
@@ -16,8 +16,7 @@ PATHS = find_notebooks()
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
 def test_it_runs_on_the_how_to_site(path: Path, tmp_path: Path) -> None:
-    parameters = {**fast_parameters(path), "env": "wikihow"}
-    metrics = run_notebook(path, tmp_path / path.name, parameters, is_shown=False)
+    metrics = run_notebook(path, tmp_path / path.name, {"env": "wikihow"}, is_shown=False)
     assert metrics
     done = nbformat.read(tmp_path / path.name, as_version=4)
     outputs = [o for cell in done.cells for o in cell.get("outputs", [])]
