@@ -43,7 +43,7 @@ def choose_template(config: PromptConfig, profile: Profile) -> Template:
     return FULL_TEMPLATES[config.reply_form]
 
 
-def brief_template(wording: Wording, *, shows_values: bool = True) -> Template:
+def brief_template(wording: Wording) -> Template:
     """The brief template in an environment's words.
 
     >>> from rememberer_nb.elements import Task
@@ -62,8 +62,6 @@ def brief_template(wording: Wording, *, shows_values: bool = True) -> Template:
 
     def line(advice: Advice, observation: str) -> str:
         words = wording.say(advice.action, observation) or advice.action
-        if not shows_values:
-            return words
         value = NOT_TRIED if advice.value is None else f"{advice.value:.2f}"
         return f"{words} -> {value}"
 
