@@ -63,8 +63,9 @@ def action_bars(
     names = [short(words[action]) + mark for action, mark in zip(actions, marks, strict=True)]
     ax.set_yticks(range(len(actions)), names)
     ax.set_ylim(max(1, len(actions)) - 0.5, -0.5)
-    # Room for the longest number and word.
+    # Room for the longest number and word; no probability is above 1.
     ax.set_xlim(0, 1.5 * max([*highest, 0.1]))
+    ax.set_xticks([tick for tick in ax.get_xticks() if tick <= min(1, ax.get_xlim()[1])])
     ax.tick_params(axis="y", length=0)
     return finish(ax, "P(action)", "", bool(actions), legend=True)
 

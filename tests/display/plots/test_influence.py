@@ -65,6 +65,12 @@ def test_without_a_memory_there_is_one_bar_an_action() -> None:
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["with memory"]
 
 
+def test_no_probability_above_1_is_marked() -> None:
+    ax = action_bars([row("as shown", "a", 0.9, True, 0.9)])
+    assert ax.get_xlim()[1] > 1.3
+    assert max(ax.get_xticks()) == 1
+
+
 def test_a_dot_tells_how_far_the_chosen_action_moved_and_whether_it_lost() -> None:
     ax = influence_dots(ROWS)
     assert ticks(ax) == ["no exemplars", "no values"]
