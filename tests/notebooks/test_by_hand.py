@@ -27,7 +27,7 @@ def test_the_recording_is_what_the_model_says(tmp_path: Path) -> None:
     asked = {"model": "smollm2", "record_to": str(tmp_path / "calls.jsonl")}
     real = run_notebook(NOTEBOOK, tmp_path / "real.ipynb", asked, is_shown=False)
     assert real["chosen"] == recorded["chosen"]
-    assert real["p_wanted"] == pytest.approx(recorded["p_wanted"], abs=0.02)
+    assert real["p_buy_now"] == pytest.approx(recorded["p_buy_now"], abs=0.02)
     assert real["paris"] == pytest.approx(recorded["paris"], abs=0.02)
     # Kept as it was bundled.
-    assert len((tmp_path / "calls.jsonl").read_text().splitlines()) == 6
+    assert len((tmp_path / "calls.jsonl").read_text().splitlines()) == 11
