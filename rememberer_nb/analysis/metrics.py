@@ -230,7 +230,7 @@ def ceiling_table(rewards: dict[int, list[float]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def interval_text(row: dict[str, Any]) -> str:
+def interval_text(row: Mapping[str, Any]) -> str:
     """A plain row of `summary_table`, as text.
 
     >>> interval_text({"mean": 0.5, "low": 0.25, "high": 0.75})
@@ -241,7 +241,7 @@ def interval_text(row: dict[str, Any]) -> str:
     return f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
 
 
-def difference_text(row: dict[str, Any]) -> str:
+def difference_text(row: Mapping[str, Any]) -> str:
     """A plain row of `paired_differences`, as text; a star if its interval excludes 0.
 
     >>> difference_text({"mean": 0.5, "low": 0.25, "high": 0.75, "is_clear": True})

@@ -110,11 +110,11 @@ class GGUFFile:
 
     def count(self, name: str, default: Any = ...) -> int:
         """A field that is a whole number above 0; `DataError` if it is not."""
-        return self._positive(int, name, default)
+        return int(self._positive(int, name, default))
 
     def number(self, name: str, default: Any = ...) -> float:
         """A field that is a number above 0; `DataError` if it is not."""
-        return self._positive(float, name, default)
+        return float(self._positive(float, name, default))
 
     def texts(self, name: str) -> list[str]:
         """A field that is a list of texts; `DataError` if it is not."""
@@ -124,8 +124,9 @@ class GGUFFile:
         return values
 
     def _positive(self, kind: type, name: str, default: Any) -> Any:
-        value = self.get(name, default)
-        if type(value) is not kind or not 0 < value < math.inf:
+        value: Any = self.get(name, default)
+        is_right = type(value) is kind  # and no bool
+        if not is_right or not 0 < value < math.inf:
             problem = f"expected {kind.__name__} above 0, got {value!r:.80}"
             raise DataError(problem, path=self.path, field=name)
         return value

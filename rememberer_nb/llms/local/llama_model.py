@@ -124,7 +124,8 @@ class LlamaModel:
             raise layout_error(f"row {row} of a batch has no output")
         values = np.ctypeslib.as_array(logits, (self._n_vocabulary,)).astype(np.float64)
         values -= values.max()
-        return values - np.log(np.exp(values).sum())
+        values -= np.log(np.exp(values).sum())
+        return values
 
     def share(self, sequence: int) -> None:
         """Let a sequence begin as sequence 0, without computing it again."""

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rememberer_nb.elements import TextScore
 from rememberer_nb.errors import ConfigError, LLMStopError
 from rememberer_nb.llms.local.fetch import recognised
 from rememberer_nb.llms.local.llama_library import layout_error
@@ -25,7 +26,6 @@ from rememberer_nb.llms.local.scores import (
     CHECK_TEXTS,
     CONTEXT_TOKENS,
     WRITTEN_TOKENS,
-    TextScore,
     check_gguf,
     check_request,
     check_writing,
