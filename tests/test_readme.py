@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 
 from rememberer_nb.experiments.comparison import compare
-from rememberer_nb.teaching.report import comparison_numbers, comparison_text, default_comparison
+from rememberer_nb.teaching.report import (
+    comparison_numbers,
+    comparison_text,
+    default_comparison,
+    registered_comparison,
+)
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 
@@ -72,6 +77,28 @@ def written(env: str) -> str:
 @pytest.mark.parametrize("env", ENVS)
 def test_the_results_are_those_that_make_figures_wrote(env: str) -> None:
     assert f"```\n{written(env)}```" in section("What the loop learns here")
+
+
+def test_the_first_table_is_that_of_the_real_model() -> None:
+    part = section("What the loop learns here")
+    tables = re.findall(r"```\n(.*?)```", part, re.DOTALL)
+    assert tables[0] == (README.parent / "figures" / "wikihow" / "smollm2.txt").read_text()
+    assert "LLM: smollm2" in tables[0].splitlines()[0]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("env", ENVS)
+def test_the_real_models_comparison_comes_out_the_same_again(env: str) -> None:
+    path = README.parent / "figures" / env / "smollm2.txt"
+    if not path.exists():
+        pytest.skip(f"the recording for {env} is not bundled")
+    comparison = registered_comparison("replay:smollm2", env)
+    assert comparison is not None
+    results = [compare(comparison, n_jobs=n_jobs, is_shown=False) for n_jobs in (1, 2)]
+    assert results[0] == results[1]
+    text = comparison_text(comparison_numbers(results[0], comparison.unit), comparison)
+    assert path.read_text(encoding="utf-8") == f"{text}\n"
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 ::
 
     python data/recordings/pack.py runs/smollm2/recordings/*.jsonl \\
-        --registered data/registered/smollm2-wikihow.toml --out smollm2-wikihow.jsonl.gz
+        --registered data/registered/smollm2-wikihow.toml --out smollm2-wikihow.jsonl.bz2
 
 Calls and scores that several seeds have stand once, in the order of their keys; the same files give
 the same bytes.
@@ -12,7 +12,7 @@ the same bytes.
 from __future__ import annotations
 
 import argparse
-import gzip
+import bz2
 from pathlib import Path
 
 from rememberer_nb.errors import DataError
@@ -41,7 +41,7 @@ def pack(paths: list[Path], registered: str = "") -> bytes:
             raise DataError(f"answers {differing[0]} otherwise than another file", path=path)
         lines |= found
     whole = header_line(settings, registered) + "".join(lines[key] for key in sorted(lines))
-    return gzip.compress(whole.encode("ascii"), 9, mtime=0)
+    return bz2.compress(whole.encode("ascii"), 9)
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 ``data/registered/NAME-ENV.toml`` holds the settings of the comparison with a real LLM, and, as
 comments, why they were chosen: on development tasks alone. Its hash stands in the first line of the
-recording that was made with it, ``data/recordings/NAME-ENV.jsonl.gz``.
+recording that was made with it, ``data/recordings/NAME-ENV.jsonl.bz2``.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def _bundled(name: str, profile: Profile) -> Path | None:
     if not name.isidentifier():
         return None
     try:
-        return data_path("recordings", f"{name}-{profile.name}.jsonl.gz")
+        return data_path("recordings", f"{name}-{profile.name}.jsonl.bz2")
     except DataError:
         return None
 

@@ -204,13 +204,14 @@ def comparison_text(numbers: dict[str, Any], comparison: Comparison) -> str:
             for metric in ("success_rate", "mean_reward")
         )
         lines.append(f"{agent + ' - ' + baseline:48}{success:>27}{reward:>27}")
-    lines += ["", claim, "", *_learning_lines(numbers)]
+    lines += ["", claim, "", *_learning_lines(numbers, comparison.unit)]
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _learning_lines(numbers: dict[str, Any]) -> list[str]:
-    """What was learnt on the training tasks, for a terminal."""
-    lines = ["training tasks, success rate while learning, by epoch:"]
+def _learning_lines(numbers: dict[str, Any], unit: str) -> list[str]:
+    """What was learnt on the training tasks, for a terminal; intervals are over seeds."""
+    over = "" if unit == "seed" else " (intervals over seeds)"
+    lines = [f"training tasks, success rate while learning, by epoch{over}:"]
     for agent in ("rememberer", "rememberer_from_empty"):
         curve = [
             interval_text(r)
@@ -297,7 +298,7 @@ def figures(folder: Path, *, n_jobs: int = 2) -> list[Path]:
 
 def _registered_figures(place: Path, env: str, n_jobs: int) -> list[Path]:
     """The comparison with a real LLM, replayed, where its recording is bundled."""
-    if not (data_path("recordings") / f"smollm2-{env}.jsonl.gz").exists():
+    if not (data_path("recordings") / f"smollm2-{env}.jsonl.bz2").exists():
         return []
     comparison = registered_comparison("replay:smollm2", env)
     if comparison is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
+import bz2
 import importlib
 import re
 from pathlib import Path
@@ -63,15 +63,15 @@ def test_nothing_in_it_is_secret(path):
 def test_what_smollm2_said_is_small_and_names_no_folder():
     path = data_path("recordings", "smollm2_by_hand.jsonl")
     recording = read_recording(path)
-    assert path.stat().st_size < 2_000
+    assert path.stat().st_size < 3_000
     assert recording.settings["llm"] == "smollm2"
     assert recording.settings["model"] == "SmolLM2-135M-Instruct.Q4_1.gguf"
-    # Five cities; a text for the search field and 27 actions, without exemplars and with.
-    assert len(recording.scored) == 5
+    # Five cities; and the actions of three pages, with each of three memories.
+    assert len(recording.scored) == 1 + 3 * 3
     assert recording.calls == {}
 
 
-@pytest.mark.parametrize("packed", sorted(FOLDER.glob("smollm2*.gz")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("packed", sorted(FOLDER.glob("smollm2*.bz2")), ids=lambda path: path.stem)
 def test_what_the_real_model_said_is_small_and_names_the_model(packed):
     assert packed.stat().st_size < 1_000_000
     recording = read_recording(packed)
@@ -79,13 +79,13 @@ def test_what_the_real_model_said_is_small_and_names_the_model(packed):
     assert recording.settings["sha256"] == find_model("smollm2").sha256
     assert recording.scored
     # Keys of scores are drawn from letters, digits, - and _, so they may hold anything short.
-    text = re.sub(r'"key": "[^"]*"', "", gzip.decompress(packed.read_bytes()).decode())
+    text = re.sub(r'"key": "[^"]*"', "", bz2.decompress(packed.read_bytes()).decode())
     for secret in ("127.0.0.1", "localhost", "api_key", "sk-", "/tmp", "/home", "/root"):
         assert secret not in text
 
 
 def test_the_notebook_has_no_more_than_it_asks():
-    recording = read_recording(FOLDER / "smollm2_notebook-wikihow.jsonl.gz")
+    recording = read_recording(FOLDER / "smollm2_notebook-wikihow.jsonl.bz2")
     # As the notebook's frame and the table in the README say: with 1,184 and 49 of others.
     assert len(recording.calls) + len(recording.scored) == 341
-    assert len(read_recording(FOLDER / "smollm2_advice-wikihow.jsonl.gz").scored) == 1184
+    assert len(read_recording(FOLDER / "smollm2_advice-wikihow.jsonl.bz2").scored) == 1184

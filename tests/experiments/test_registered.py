@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
+import bz2
 import hashlib
 import json
 from pathlib import Path
@@ -50,10 +50,10 @@ def test_its_settings_can_be_read_and_name_what_it_is_for(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_bundled_recording_says_what_it_was_made_with(path: Path) -> None:
-    recording = data_path("recordings") / f"{path.stem}.jsonl.gz"
+    recording = data_path("recordings") / f"{path.stem}.jsonl.bz2"
     if not recording.exists():
         pytest.skip(f"{recording.name} is not bundled")
-    head = json.loads(gzip.decompress(recording.read_bytes()).split(b"\n", 1)[0])
+    head = json.loads(bz2.decompress(recording.read_bytes()).split(b"\n", 1)[0])
     assert head["registered"] == registration_sha256(path)
     check_registered(path, ReplayLLM(recording))
     assert recording.stat().st_size < 1_000_000

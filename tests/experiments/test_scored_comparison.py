@@ -92,7 +92,7 @@ def test_a_recorded_comparison_is_replayed_to_the_same_table(tmp_path: Path) -> 
     # What was recorded is not asked for again: a stopped run goes on from there.
     assert compare(SMALL, recordings=folder, is_shown=False) == live
     assert EchoScorer.n_calls == n_live
-    path = tmp_path / "both.jsonl.gz"
+    path = tmp_path / "both.jsonl.bz2"
     path.write_bytes(packed(folder))
     assert packed(folder) == path.read_bytes()
     assert compare(replayed(path), is_shown=False) == live

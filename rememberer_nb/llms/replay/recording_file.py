@@ -15,7 +15,7 @@ from typing import Any
 
 from rememberer_nb.errors import DataError, MemoryFileError
 from rememberer_nb.llms.replay.recording import (
-    GZIP,
+    BZIP2,
     Call,
     Recording,
     call_line,
@@ -122,8 +122,8 @@ class RecordingFile:
             if not self.path.exists():
                 self.path.touch()
             content = read_recorded_bytes(self.path)
-            if content.startswith(GZIP):
-                problem = "is compressed: it can be replayed, but not added to; gunzip it first"
+            if content.startswith(BZIP2):
+                problem = "is compressed: it can be replayed, but not added to; unpack it first"
                 raise DataError(problem, path=self.path)
             if len(content) < len(header) and header.encode().startswith(content):
                 # New, or its writer came to its end within the first line.

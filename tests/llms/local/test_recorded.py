@@ -32,7 +32,7 @@ def first_steps(path: Path, llm: str) -> list[Step]:
 @pytest.mark.slow
 @pytest.mark.parametrize("path", REGISTERED, ids=lambda path: path.stem)
 def test_the_model_says_what_was_recorded(smollm2: Path, path: Path) -> None:
-    if not data_path("recordings").joinpath(f"{path.stem}.jsonl.gz").exists():
+    if not data_path("recordings").joinpath(f"{path.stem}.jsonl.bz2").exists():
         pytest.skip("its recording is not bundled")
     recorded, live = (first_steps(path, llm) for llm in ("replay:smollm2", "smollm2"))
     n_compared = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
+import bz2
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,11 +83,11 @@ def test_the_file_holds_no_prompt_and_no_candidate(tmp_path: Path) -> None:
 
 
 def test_a_compressed_recording_is_replayed_and_not_added_to(tmp_path: Path) -> None:
-    path, packed = tmp_path / "s.jsonl", tmp_path / "s.jsonl.gz"
+    path, packed = tmp_path / "s.jsonl", tmp_path / "s.jsonl.bz2"
     with_calls = RecordingLLM(ToyScorer(), path)
     live = with_calls.score(completion("x"), [" a"])
     with_calls.close()
-    packed.write_bytes(gzip.compress(path.read_bytes()))
+    packed.write_bytes(bz2.compress(path.read_bytes()))
     assert ReplayLLM(packed).score(completion("x"), [" a"]) == live
     with pytest.raises(DataError, match="it can be replayed, but not added to"):
         RecordingLLM(ToyScorer(), packed)
