@@ -26,7 +26,7 @@ from rememberer_nb.elements import (
 from rememberer_nb.envs.profile import Profile
 from rememberer_nb.errors import LLMError, LLMStopError
 from rememberer_nb.llms.protocol import LLM, ScoringLLM
-from rememberer_nb.llms.wrapped import scoring
+from rememberer_nb.llms.wrapped import scoring, settings_of
 from rememberer_nb.prompting.prompts import Template
 
 
@@ -68,7 +68,7 @@ class LikelihoodChoice:
             return Decision(action, **shown, error=problem, error_name="reply")
         chosen = self.choose(scores, situation, random.rng)
         n_tokens = sum(score.n_tokens for score in scores)
-        reply = Reply(chosen.text, prompt.n_tokens, n_tokens, model=self.llm.name)
+        reply = Reply(chosen.text, prompt.n_tokens, n_tokens, model=_model_of(self.llm))
         return Decision(chosen.action, **shown, reply=reply, scores=scores)
 
     def scores(self, situation: Situation, prompt: Prompt) -> tuple[ActionScore, ...]:
@@ -171,3 +171,8 @@ def _begun(prompt: Prompt, template: Template, opening: str) -> Prompt:
     return dataclasses.replace(
         prompt, messages=messages, text=prompt.text + opening, reply_schema=None
     )
+
+
+def _model_of(llm: LLM) -> str:
+    """What chose: the same for a model, for its recording, and wherever that lies."""
+    return str(settings_of(llm).get("model", llm.name))

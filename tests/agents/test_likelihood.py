@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from rememberer_nb.config import ChoiceConfig, PromptConfig
 from rememberer_nb.elements import Decision, Prompt, Reply, Situation, StepRandom, Task, TextScore
 from rememberer_nb.envs.profile import Wording
 from rememberer_nb.errors import BudgetError, ConfigError, LLMError
+from rememberer_nb.llms import RecordingLLM, ReplayLLM
 from tests.toy import TOY, ScriptedLLM
 
 WORDS = {
@@ -103,6 +107,19 @@ def test_normalisations_by_hand(
     )
     assert found.reply == Reply(WORDS[chosen], found.prompt.n_tokens, 3, model="scoring")
     assert found.error is None
+
+
+def test_a_model_a_recording_and_its_replay_are_one_model(tmp_path: Path) -> None:
+    class Named(Scoring):
+        settings: ClassVar[dict[str, str]] = {"model": "weights.gguf"}
+
+    path = tmp_path / "calls.jsonl"
+    with closing(RecordingLLM(Named(), path)) as recorded:
+        found = decide(recorded, "go[on]", "go[back]")
+    replayed = decide(ReplayLLM(path), "go[on]", "go[back]")
+    assert found == replayed == decide(Named(), "go[on]", "go[back]")
+    assert found.reply is not None
+    assert found.reply.model == "weights.gguf"
 
 
 def test_what_is_asked() -> None:
