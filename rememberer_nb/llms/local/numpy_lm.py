@@ -11,9 +11,9 @@ One pass takes what is new of the prompt and all candidates together. The candid
 node is a beginning that one or more of them share, and looks at the prompt, at its parents and at
 itself (`tree_mask`). Keys and values of the prompt stay for the next prompt that begins alike.
 
-llama.cpp gives the same scores but for rounding. Of SmolLM2's weights as float32 they differ by less
-than 0.05 nats a token (a test holds them to it); of its weights of 4 bits, which llama.cpp multiplies
-by numbers of 8 bits, by as much as `rememberer-nb bench local` prints.
+llama.cpp gives the same scores but for rounding. Of SmolLM2's weights as float32 they differ by
+less than 0.05 nats a token (a test holds them to it); of its weights of 4 bits, which llama.cpp
+multiplies by numbers of 8 bits, by as much as `rememberer-nb bench local` prints.
 """
 
 from __future__ import annotations
