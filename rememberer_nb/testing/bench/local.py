@@ -57,7 +57,7 @@ def bench_local(n: int = 40, seed: int = 0) -> dict[str, Any]:
         either (on one decision in 4); `load_s` and `peak_mib` of a process of its own. "reply" is
         llama.cpp's server and `--choose reply`, of 50 tokens at most (on one decision in 4).
         agreement: of the two backends: `median`, `p99` and `max` of how far apart they score an
-        action, in nats per token, and `same_action`, the share of decisions in which they agree.
+        text, in nats per token, and `same_action`, the share of decisions in which they agree.
         ratios: a median to ours.
     """
     if n < 1:
@@ -206,17 +206,26 @@ def _described(measured: list[Measured]) -> dict[str, Any]:
 
 
 def agreement(pairs: Sequence[tuple[Decision, Decision]]) -> dict[str, float]:
-    """How far apart two backends score the same actions, in nats per token, and choose alike."""
+    """How far apart two backends score the same texts, in nats per token, and choose alike.
+
+    A text that each wrote by itself (a search) may differ: then only the kind of action counts.
+    """
+    both = [list(zip(one.scores, other.scores, strict=True)) for one, other in pairs]
     apart = [
         abs(one.log_probability - other.log_probability) / one.n_tokens
-        for ours, theirs in pairs
-        for one, other in zip(ours.scores, theirs.scores, strict=True)
+        for scores in both
+        for one, other in scores
+        if one.text == other.text
+    ]
+    same = [
+        max(scores, key=lambda pair: pair[0].score) is max(scores, key=lambda pair: pair[1].score)
+        for scores in both
     ]
     return {
         "median": float(np.median(apart)),
         "p99": float(np.percentile(apart, 99)),
         "max": max(apart),
-        "same_action": float(np.mean([one.action == other.action for one, other in pairs])),
+        "same_action": float(np.mean(same)),
     }
 
 

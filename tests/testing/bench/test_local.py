@@ -49,15 +49,22 @@ def test_bench_local(extra: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_agreement() -> None:
-    def scored(action: str, *scores: tuple[float, int]) -> Decision:
-        texts = [ActionScore(f"a{i}", "", *score, 0, 0) for i, score in enumerate(scores)]
-        return Decision(action=action, scores=tuple(texts))
+    def scored(*scores: tuple[str, float, int]) -> Decision:
+        return Decision(
+            action="",
+            scores=tuple(
+                ActionScore(text, text, total, n_tokens, total / n_tokens, 0)
+                for text, total, n_tokens in scores
+            ),
+        )
 
-    ours = [scored("a0", (-1.0, 2), (-3.0, 3)), scored("a0", (-1.0, 1))]
-    theirs = [scored("a1", (-1.5, 2), (-3.0, 3)), scored("a0", (-1.1, 1))]
+    ours = [scored(("a", -1.0, 2), ("b", -3.0, 3)), scored(("c", -1.0, 1), ("search x", -9.0, 1))]
+    theirs = [scored(("a", -2.5, 2), ("b", -3.0, 3)), scored(("c", -1.1, 1), ("search y", -2.0, 1))]
     found = agreement(list(zip(ours, theirs, strict=True)))
+    # -0.5 and -1 a token for us, -1.25 and -1 for the other; then c for both.
     assert found["same_action"] == 0.5
-    assert found["max"] == 0.25
+    # 0.75, 0 and 0.1: what each wrote by itself is not compared.
+    assert found["max"] == 0.75
     assert found["median"] == pytest.approx(0.1)
 
 
