@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rememberer_nb.cli.options_used import check_agent_settings, refuse
-from rememberer_nb.cli.settings import Chosen, add_settings, choose_settings
+from rememberer_nb.cli.settings import Chosen, add_settings, choose_for_agent, choose_settings
 from rememberer_nb.config import checked_count, replace
 from rememberer_nb.config.fields import MAX_SEEDS, seed_range
 from rememberer_nb.config.reading import read_config
@@ -78,7 +78,7 @@ def _chosen(args: argparse.Namespace) -> Chosen:
     asked = choose_settings(args).configs["run"]
     registered = registration(asked.llm, asked.env)
     defaults = {"run.seeds": "0:12"} if registered is None else read_config(registered)
-    chosen = choose_settings(args, {**defaults, "run.llm": asked.llm})
+    chosen = choose_for_agent(args, {**defaults, "run.llm": asked.llm})
     run = replace(chosen.configs["run"], agent="rememberer")
     if registered is not None and run.llm.startswith("replay:"):
         check_registered(registered, make_llm(run.llm, profile=run.env))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rememberer_nb.cli.options_used import check_used, is_for_training
-from rememberer_nb.cli.settings import Chosen, add_settings, choose_settings
+from rememberer_nb.cli.settings import Chosen, add_settings, choose_for_agent
 from rememberer_nb.config.fields import seed_range
 from rememberer_nb.config.reading import to_toml
 from rememberer_nb.errors import ConfigError, LLMStopError
@@ -78,7 +78,7 @@ class _Call:
         from rememberer_nb.envs.tasks import task_numbers
         from rememberer_nb.loop.build import Settings, build_env
 
-        chosen = choose_settings(args)
+        chosen = choose_for_agent(args)
         check_used(chosen, args, is_training=is_training)
         run = chosen.configs["run"]
         if is_training and args.memory and len(seed_range(run.seeds)) > 1:

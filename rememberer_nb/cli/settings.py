@@ -107,6 +107,24 @@ def choose_settings(args: argparse.Namespace, defaults: Mapping[str, Any] | None
     return Chosen(_settled(make_configs(values), given), given)
 
 
+def choose_for_agent(args: argparse.Namespace, defaults: Mapping[str, Any] | None = None) -> Chosen:
+    """As `choose_settings`, with the brief template as default where likelihood chooses.
+
+    What is on the page is in the candidates then, and a prompt without it takes far less time.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_settings(parser)
+    >>> for given in ([], ["--choose", "likelihood"]):
+    ...     choose_for_agent(parser.parse_args(given)).configs["prompt"].template
+    'full'
+    'brief'
+    """
+    chosen = choose_settings(args, defaults)
+    if chosen.configs["choice"].choose != "likelihood":
+        return chosen
+    return choose_settings(args, {"prompt.template": "brief", **(defaults or {})})
+
+
 def _settled(configs: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
     """With the LLM's name and the settings that say the same agreeing."""
     run, offline, model = configs["run"], configs["offline"], configs["llm"].model

@@ -152,7 +152,8 @@ class PromptConfig:
     channel: str = setting("chat", one_of("chat", "chat_turns", "completion"), "name", "ours",
         "'chat', 'chat_turns' (exemplars as turns) or 'completion' (paper)", "--channel")
     template: str = setting("full", one_of("full", "brief"), "name", "ours",
-        "'full', or 'brief' for small models: no pages, actions in words", "--template")
+        "'full', or 'brief' for small models: no pages, actions in words; on the command line the "
+        "default with --choose likelihood", "--template")
 
 
 @attrs.frozen

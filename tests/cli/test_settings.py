@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rememberer_nb.cli import main
-from rememberer_nb.cli.settings import add_settings, choose_settings
+from rememberer_nb.cli.settings import add_settings, choose_for_agent, choose_settings
 from rememberer_nb.config import STAGES, RlemConfig
 from rememberer_nb.config.reading import SETTINGS, read_config
 from rememberer_nb.errors import ConfigError
@@ -59,6 +59,22 @@ def test_what_goes_over_what(file: str) -> None:
         "rlem.double": "--set rlem.double",
         "rlem.n_step": "--n-step",
     }
+
+
+def test_choice_by_likelihood_brings_the_brief_template(tmp_path: Path) -> None:
+    def template(*arguments: str) -> str:
+        parser = argparse.ArgumentParser()
+        add_settings(parser)
+        return choose_for_agent(parser.parse_args(arguments)).configs["prompt"].template
+
+    by_file = tmp_path / "likelihood.toml"
+    by_file.write_text('[choice]\nchoose = "likelihood"\n')
+    assert template() == template("--choose", "reply") == "full"
+    assert template("--choose", "likelihood") == template("--config", str(by_file)) == "brief"
+    # Whatever is named counts.
+    assert template("--choose", "likelihood", "--template", "full") == "full"
+    by_file.write_text('[choice]\nchoose = "likelihood"\n[prompt]\ntemplate = "full"\n')
+    assert template("--config", str(by_file)) == "full"
 
 
 def test_what_is_given_again_replaces_but_texts_add_up(file: str) -> None:
