@@ -32,7 +32,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(BIN)/python $(PIP_INSTALL) --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	@touch $@
 
-model: $(INSTALLED) ## fetch the small language model smollm2 (93 MB), and install what runs it
+model: $(INSTALLED) ## fetch the small language model smollm2 (98 MB), and install what runs it
 	@$(BIN)/python -c 'import gguf, tokenizers, xllamacpp' 2>/dev/null || \
 		$(BIN)/python $(PIP_INSTALL) --constraint constraints.txt --editable '.[llama]'
 	$(BIN)/rememberer-nb model get smollm2
