@@ -145,6 +145,8 @@ def test_closed_and_used_again(llm: LocalLLM) -> None:
 
 
 def test_nothing_is_loaded_before_it_is_needed(tmp_path: Path) -> None:
+    for name in ("xllamacpp", "gguf", "tokenizers"):
+        pytest.importorskip(name, reason="needs the extra: pip install 'rememberer-nb[llama]'")
     path = tmp_path / "empty.gguf"
     path.write_bytes(b"GGUF")
     for backend in BACKENDS:
