@@ -12,7 +12,7 @@
     Done last: <action in words>
     Encouraged:
 
-It takes 60 to 200 tokens where the full template takes thousands. What an environment's gist and
+It takes some 60 to 200 tokens where the full template takes a thousand and more. What an environment's gist and
 words are, its profile says (`Wording`).
 """
 

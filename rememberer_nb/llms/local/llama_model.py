@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes as c
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -49,14 +50,13 @@ class LlamaModel:
         self.path = path
         self._llama = llama_library()
         self._model = self._context = None
-        try:
+        with ExitStack() as on_failure:
+            on_failure.callback(self.close)
             self._load()
             trained = self._llama.model_n_ctx_train(self._model)
             self.n_context = min(n_context, trained) if trained > 0 else n_context
             self._open_context(n_threads, n_rows)
-        except BaseException:
-            self.close()
-            raise
+            on_failure.pop_all()
         self._memory = self._llama.get_memory(self._context)
         self._vocabulary = self._llama.model_get_vocab(self._model)
         self._n_vocabulary = self._llama.vocab_n_tokens(self._vocabulary)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -87,11 +87,10 @@ class LlamaScores:
         self._next = np.zeros(0)
         for n_rows in _N_ROWS_AT_A_TIME:
             self._model = LlamaModel(self.path, n_context, threads, n_rows)
-            try:
+            with ExitStack() as on_failure:
+                on_failure.callback(self.close)
                 problem = self._check()
-            except BaseException:
-                self.close()
-                raise
+                on_failure.pop_all()
             if not problem:
                 break
             self.close()

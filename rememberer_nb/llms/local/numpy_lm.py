@@ -57,7 +57,7 @@ class NumpyLM:
     path : the file; its weights are unpacked to float32, 0.54 GB for 135 million of them.
     n_context : the longest prompt and candidate together, in tokens.
     n_threads : of NumPy's matrix products, while the model computes. They wait for each other
-        busily: on two cores that others worked on, too, two threads took five times as long as one.
+        busily: on two cores that others worked on, too, two threads took longer than one.
 
     Not for several threads at once: `model.LocalLLM` takes turns.
 
