@@ -12,8 +12,8 @@
     Done last: <action in words>
     Encouraged:
 
-It takes some 60 to 200 tokens where the full template takes a thousand and more. What an environment's gist and
-words are, its profile says (`Wording`).
+It takes some 60 to 200 tokens where the full template takes a thousand and more. What an
+environment's gist and words are, its profile says (`Wording`).
 """
 
 from __future__ import annotations
